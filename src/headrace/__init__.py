@@ -1,0 +1,68 @@
+"""Headrace: declare features, transforms, matrices and cascades; lineage decides what is rebuilt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from headrace.declarations.aggregate import Aggregate
+from headrace.declarations.cascade import Cascade, Stage
+from headrace.declarations.encoders import (
+    BagOfWords,
+    ColorHistogram,
+    GradientHistogram,
+    ImagePixels,
+    Impute,
+    OneHot,
+    Standardize,
+    TfIdf,
+)
+from headrace.declarations.entity import Entity
+from headrace.declarations.feature_view import FeatureView, feature_view
+from headrace.declarations.matrix import Matrix
+from headrace.declarations.source import Source
+from headrace.declarations.split import ColumnSplit, GroupSplit, TimeSplit
+from headrace.declarations.training_set import TrainingSet
+from headrace.declarations.transform import Transform
+from headrace.errors import HeadraceError
+
+if TYPE_CHECKING:
+    from headrace.orchestration.definitions import definitions
+    from headrace.orchestration.warehouse import Warehouse
+
+__all__ = [
+    "Aggregate",
+    "BagOfWords",
+    "Cascade",
+    "ColorHistogram",
+    "ColumnSplit",
+    "Entity",
+    "FeatureView",
+    "GradientHistogram",
+    "GroupSplit",
+    "HeadraceError",
+    "ImagePixels",
+    "Impute",
+    "Matrix",
+    "OneHot",
+    "Source",
+    "Stage",
+    "Standardize",
+    "TfIdf",
+    "TimeSplit",
+    "TrainingSet",
+    "Transform",
+    "Warehouse",
+    "definitions",
+    "feature_view",
+]
+
+_LAZY = {"definitions": "headrace.orchestration.definitions", "Warehouse": "headrace.orchestration.warehouse"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs Dagster only when it is asked for."""
+    if name not in _LAZY:
+        raise AttributeError(f"module 'headrace' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_LAZY[name]), name)

@@ -1,0 +1,169 @@
+"""Build a selection: every asset that is not fresh, upstream first, independent branches side by side."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
+from typing import Any, Protocol
+
+from headrace.builder.facts import ProjectFacts
+from headrace.builder.materialize import Outcome, Request, materialize
+from headrace.builder.project import Project
+from headrace.builder.views import refresh_views
+from headrace.lineage.plan import Plan, make_plan
+from headrace.lineage.selection import select
+
+
+class Listener(Protocol):
+    """Who wants to know how a build goes; called from worker threads."""
+
+    def started(self, asset: str) -> None: ...
+    def progressed(self, asset: str, message: str, share: float | None) -> None: ...
+    def finished(self, outcome: Outcome) -> None: ...
+    def failed(self, asset: str, error: Exception) -> None: ...
+    def skipped(self, asset: str, because: str) -> None: ...
+
+
+@dataclass
+class Report:
+    """What a build did. `failed` maps assets to their errors, `skipped` to the failed asset they wait for."""
+
+    run_id: str
+    outcomes: list[Outcome] = field(default_factory=list)
+    failed: dict[str, Exception] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def keys(self, state: str) -> list[str]:
+        return [outcome.asset for outcome in self.outcomes if outcome.state == state]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "built": self.keys("built"),
+            "reused": self.keys("reused"),
+            "fresh": self.keys("fresh"),
+            "failed": sorted(self.failed),
+            "skipped": sorted(self.skipped),
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def plan_project(project: Project, selection: Sequence[str] = (), *, only: bool = False, force: bool = False) -> Plan:
+    """The plan of a build of `selection`: what is selected, and what it needs that is not fresh.
+
+    Args:
+        only: leave out-of-date inputs as they are instead of building them first.
+        force: compute the selected assets even where nothing changed.
+    """
+    chosen = select(project.graph, selection)
+    facts = ProjectFacts(project)
+    plan = make_plan(project.graph, facts, project.environment, chosen, forced=chosen if force else ())
+    if only or len(chosen) == len(project.graph.keys):
+        return plan
+    needed = set(chosen).union(*(project.graph.ancestors(key) for key in chosen))
+    wanted = [
+        key for key in project.graph.keys if key in chosen or (key in needed and plan.steps[key].state != "fresh")
+    ]
+    return Plan(plan.environment, plan.steps, tuple(wanted))
+
+
+def build(
+    project: Project,
+    selection: Sequence[str] = (),
+    *,
+    only: bool = False,
+    force: bool = False,
+    jobs: int | None = None,
+    listener: Listener | None = None,
+) -> Report:
+    """Make `selection` current. A failed asset stops what depends on it and nothing else."""
+    started = time.perf_counter()
+    plan = plan_project(project, selection, only=only, force=force)
+    report = Report(run_id=uuid.uuid4().hex)
+    if plan.work:
+        project.store.sweep()
+        _Walk(project, plan, report, listener, forced=set(select(project.graph, selection)) if force else set()).run(
+            jobs
+        )
+        refresh_views(project)
+    else:
+        for key in plan.selected:
+            report.outcomes.append(Outcome(key, "fresh", project.store.current(key, project.environment)))
+    report.seconds = time.perf_counter() - started
+    return report
+
+
+class _Walk:
+    """One walk over the selected assets with a pool of threads; DuckDB, polars and scikit-learn release the GIL."""
+
+    def __init__(
+        self, project: Project, plan: Plan, report: Report, listener: Listener | None, forced: set[str]
+    ) -> None:
+        self._project = project
+        self._report = report
+        self._listener = listener
+        self._forced = forced
+        self._selected = plan.selected
+        self._running: dict[Future[Outcome], str] = {}
+
+    def run(self, jobs: int | None) -> None:
+        chosen = set(self._selected)
+        edges = {key: [one for one in self._project.graph.upstream[key] if one in chosen] for key in self._selected}
+        order = TopologicalSorter(edges)
+        order.prepare()
+        with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
+            while order.is_active():
+                for key in order.get_ready():
+                    if self._may_start(key, edges[key]):
+                        self._running[pool.submit(self._make, key)] = key
+                    else:
+                        order.done(key)
+                for key in self._finish_some():
+                    order.done(key)
+
+    def _may_start(self, key: str, upstream: Sequence[str]) -> bool:
+        for one in upstream:
+            cause = one if one in self._report.failed else self._report.skipped.get(one)
+            if cause is not None:
+                self._report.skipped[key] = cause
+                if self._listener:
+                    self._listener.skipped(key, cause)
+                return False
+        return True
+
+    def _make(self, key: str) -> Outcome:
+        listener = self._listener
+        if listener:
+            listener.started(key)
+
+        def progress(message: str, share: float | None) -> None:
+            if listener:
+                listener.progressed(key, message, share)
+
+        request = Request(forced=key in self._forced, run_id=self._report.run_id, progress=progress)
+        return materialize(self._project, self._project.graph.nodes[key], request)
+
+    def _finish_some(self) -> list[str]:
+        if not self._running:
+            return []
+        done, _ = wait(self._running, return_when=FIRST_COMPLETED)
+        return [self._finish(future) for future in done]
+
+    def _finish(self, future: Future[Outcome]) -> str:
+        key = self._running.pop(future)
+        try:
+            outcome = future.result()
+        except Exception as error:  # noqa: BLE001  the boundary of one asset: it is reported, other branches go on
+            self._report.failed[key] = error
+            if self._listener:
+                self._listener.failed(key, error)
+            return key
+        self._report.outcomes.append(outcome)
+        if self._listener:
+            self._listener.finished(outcome)
+        return key

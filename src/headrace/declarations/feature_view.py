@@ -1,0 +1,234 @@
+"""FeatureView: features of an entity over time, point-in-time correct for every row that asks."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from headrace.declarations.aggregate import Aggregate, WindowedFeature, expand
+from headrace.declarations.base import Declaration, names, require_known
+from headrace.declarations.derivation import Derivation, derive
+from headrace.declarations.duration import parse_duration
+from headrace.declarations.entity import Entity
+from headrace.declarations.schema import describe_schema, resolve_schema, schema_columns
+from headrace.declarations.source import Source
+from headrace.errors import DeclarationError
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureView(Declaration):
+    """Features of an entity: columns of a source, windowed aggregates of its events, SQL, or Python over polars.
+
+    Args:
+        entity: whose features these are; None when they depend on time alone.
+        source: the table they are read from (not with a function, see `feature_view`).
+        features: column names, `{name: column}`, or `{name: Aggregate}`; `{window}` in a name stands for the window.
+        timestamp: when a value became true; by default the source's. Without one the values hold for all time.
+        created: when a value became known; rows created after a training row's time are hidden from it.
+        ttl: how long a value holds, and how far an aggregate without a window looks back; None is for ever.
+        schema: a pandera.polars schema of the result.
+
+    >>> FeatureView("activity", entity=None, source=Source("orders", path="o.csv"), features={"n": Aggregate("count")})
+    Traceback (most recent call last):
+    headrace.errors.DeclarationError: FeatureView('activity'): has aggregates but no timestamp. ...
+    """
+
+    entity: Entity | Sequence[Entity] | None
+    source: Declaration | None = None
+    features: Sequence[str] | Mapping[str, str | Aggregate] | None = field(default=None, compare=False)
+    timestamp: str | None = None
+    created: str | None = None
+    ttl: str | None = None
+    schema: Any = field(default=None, compare=False)
+    derivation: Derivation | None = None
+    rules: Any = field(init=False, default=None, repr=False, hash=False)
+    windowed: tuple[WindowedFeature, ...] = field(init=False, default=(), repr=False)
+    selected: tuple[tuple[str, str], ...] | None = field(init=False, default=None, repr=False)
+
+    kind = "features"
+    noun = "FeatureView"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        entity = self.entity
+        entities = () if entity is None else (entity,) if isinstance(entity, Entity) else tuple(entity)
+        self._set(entity=entities, schema=resolve_schema(self.where, self.schema))
+        self._set(rules=describe_schema(self.schema))
+        if (self.source is None) == (self.derivation is None):
+            fix = "Give source= and features=, or decorate a function with @hr.feature_view."
+            raise DeclarationError(self.where, "needs either a source or a function.", fix=fix)
+        if isinstance(self.source, Source | FeatureView):
+            self._set(timestamp=self.timestamp or self.source.timestamp, created=self.created or self.source.created)
+        self._read_features()
+        self._check_columns()
+        self._check_ttl()
+
+    def _read_features(self) -> None:
+        given = self.features
+        if given is None:
+            return
+        entries = given if isinstance(given, Mapping) else {name: name for name in names(self.where, "features", given)}
+        aggregates = {name: value for name, value in entries.items() if isinstance(value, Aggregate)}
+        if aggregates and len(aggregates) < len(entries):
+            fix = "Put the columns into a view of their own."
+            raise DeclarationError(self.where, "mixes aggregates with plain columns.", fix=fix)
+        if aggregates:
+            windowed = [one for name, value in aggregates.items() for one in expand(self.where, name, value)]
+            names(self.where, "features", [one.name for one in windowed])
+            self._set(windowed=tuple(windowed))
+        else:
+            self._set(selected=tuple((name, str(column)) for name, column in entries.items()))
+
+    def _check_columns(self) -> None:
+        table = self.source.columns() if self.source is not None else self.columns_of_schema()
+        mentioned = [*self.keys, *filter(None, (self.timestamp, self.created))]
+        mentioned += [one.column for one in self.windowed if one.column is not None]
+        mentioned += [column for _, column in self.selected or ()]
+        require_known(self.where, "column", mentioned, table)
+        if self.windowed and self.timestamp is None:
+            fix = "Give the source a timestamp: windows are counted back from it."
+            raise DeclarationError(self.where, "has aggregates but no timestamp.", fix=fix)
+        clash = [name for name in self.feature_names() or () if name in (*self.keys, self.timestamp)]
+        if clash:
+            raise DeclarationError(
+                self.where, f"feature {clash[0]!r} is also a key or the timestamp.", fix="Rename it."
+            )
+
+    def _check_ttl(self) -> None:
+        ttl = self.lifetime
+        for one in self.windowed:
+            if ttl is not None and one.length is not None and one.length > ttl:
+                fix = "Lengthen the ttl or shorten the window."
+                raise DeclarationError(self.where, f"window {one.window!r} is longer than ttl {self.ttl!r}.", fix=fix)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The key columns of its entities, in order, each once."""
+        entities: Sequence[Entity] = self.entity  # type: ignore[assignment]  # a tuple after __post_init__
+        return tuple(dict.fromkeys(key for entity in entities for key in entity.keys))
+
+    @property
+    def lifetime(self) -> timedelta | None:
+        """The ttl as a duration; None and zero are for ever."""
+        return (parse_duration(self.ttl, self.where) or None) if self.ttl is not None else None
+
+    @property
+    def inputs(self) -> tuple[Declaration, ...]:
+        return self.derivation.inputs if self.derivation else (self.source,) if self.source else ()
+
+    def columns_of_schema(self) -> tuple[str, ...] | None:
+        return None if self.schema is None else schema_columns(self.schema)
+
+    def feature_names(self) -> tuple[str, ...] | None:
+        """The features in order, or None while only the data can tell."""
+        if self.windowed:
+            return tuple(one.name for one in self.windowed)
+        if self.selected is not None:
+            return tuple(name for name, _ in self.selected)
+        known = self.columns_of_schema()
+        apart = {*self.keys, self.timestamp, self.created}
+        return None if known is None else tuple(name for name in known if name not in apart)
+
+    def columns(self) -> tuple[str, ...] | None:
+        features = self.feature_names()
+        times = tuple(filter(None, (self.timestamp, self.created)))
+        return None if features is None else tuple(dict.fromkeys((*self.keys, *times, *features)))
+
+    def __getitem__(self, chosen: str | tuple[str, ...]) -> FeatureSelection:
+        """Some of its features, as in `view["units"]` or `view["units", "buyers"]`."""
+        return FeatureSelection(self, names(self.where, "features", chosen))
+
+    def on(self, keys: Mapping[str, str], prefix: str = "") -> FeatureSelection:
+        """Its features under other key columns of the asking rows: `view.on({"airport": "origin"}, prefix="from_")`."""
+        return FeatureSelection(self, None, tuple(keys.items()), prefix)
+
+    def data(self) -> dict[str, Any]:
+        return {
+            "keys": list(self.keys),
+            "source": self.source.key if self.source else None,
+            "timestamp": self.timestamp,
+            "created": self.created,
+            "ttl": self.ttl,
+            "schema": self.rules,
+            **{f"feature {name}": column for name, column in self.selected or ()},
+            **{f"feature {one.name}": [one.function, one.column, one.window, one.where] for one in self.windowed},
+        }
+
+
+@dataclass(frozen=True)
+class FeatureSelection:
+    """Part of a view's features, possibly under other keys and with a prefix to their names."""
+
+    view: FeatureView
+    chosen: tuple[str, ...] | None = None
+    mapping: tuple[tuple[str, str], ...] = ()
+    prefix: str = ""
+
+    def __post_init__(self) -> None:
+        require_known(self.view.where, "feature", self.chosen or (), self.view.feature_names())
+        require_known(self.view.where, "key", [key for key, _ in self.mapping], self.view.keys)
+
+    def __getitem__(self, chosen: str | tuple[str, ...]) -> FeatureSelection:
+        return FeatureSelection(self.view, names(self.view.where, "features", chosen), self.mapping, self.prefix)
+
+    @property
+    def keys(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of (column of the asking rows, key column of the view)."""
+        renamed = dict(self.mapping)
+        return tuple((renamed.get(key, key), key) for key in self.view.keys)
+
+    def features(self, known: Sequence[str] | None = None) -> tuple[tuple[str, str], ...] | None:
+        """Pairs of (output name, feature of the view); `known` supplies the view's features once data is read."""
+        found = self.chosen or self.view.feature_names() or known
+        return None if found is None else tuple((self.prefix + name, name) for name in found)
+
+    def data(self) -> dict[str, Any]:
+        chosen = None if self.chosen is None else list(self.chosen)
+        return {
+            "view": self.view.key,
+            "features": chosen,
+            "keys": [list(pair) for pair in self.keys],
+            "prefix": self.prefix,
+        }
+
+
+def feature_view(
+    *,
+    entity: Entity | Sequence[Entity] | None,
+    timestamp: str | None = None,
+    created: str | None = None,
+    ttl: str | None = None,
+    schema: Any = None,
+    inputs: Mapping[str, Declaration] | None = None,
+    name: str | None = None,
+    owners: Sequence[str] = (),
+    tags: Mapping[str, str] | None = None,
+) -> Callable[[Callable[..., Any]], FeatureView]:
+    """Make a FeatureView of a function whose parameters stand for the declarations it reads.
+
+    A parameter's default says which, as in `def demand(orders=orders)`; or `inputs={"orders": orders}`; or else the
+    declaration of that name in the function's module.
+
+    Without annotations the function returns DuckDB SQL, its parameters being table names. With parameters annotated
+    as `pl.DataFrame` or `pl.LazyFrame` it gets frames and returns one. Its docstring is the view's description.
+    """
+
+    def declare(function: Callable[..., Any]) -> FeatureView:
+        title = name or function.__name__
+        return FeatureView(
+            title,
+            entity=entity,
+            timestamp=timestamp,
+            created=created,
+            ttl=ttl,
+            schema=schema,
+            derivation=derive(f"FeatureView({title!r})", function, inputs),
+            description=inspect.getdoc(function) or "",
+            owners=owners,
+            tags=tags or {},
+        )
+
+    return declare

@@ -1,0 +1,1 @@
+"""How each noun is computed: values in, values out; no Dagster."""

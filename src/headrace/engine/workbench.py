@@ -1,0 +1,55 @@
+"""Workbench: what every noun is computed from and where its result is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from headrace.engine.session import MAIN_TABLE
+from headrace.errors import HeadraceError
+
+Progress = Callable[[str, float | None], None]
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """One computation's surroundings.
+
+    Attributes:
+        connection: its inputs' tables are views (`features.activity`).
+        folders: the immutable folder of each input's version, by asset key.
+        draft: an empty folder for the result; its main table must be `data.parquet`.
+        data_folder: where relative source paths start.
+        progress: called with what is being done and the share done so far, if known.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    folders: Mapping[str, Path]
+    draft: Path
+    data_folder: Path
+    progress: Progress = field(default=lambda message, share: None)
+
+    @property
+    def main_table(self) -> Path:
+        return self.draft / MAIN_TABLE
+
+    def folder(self, asset: str) -> Path:
+        """Where the version of an input lies."""
+        try:
+            return self.folders[asset]
+        except KeyError:
+            raise HeadraceError(
+                f"{asset} is not among the inputs of this computation: {sorted(self.folders)}."
+            ) from None
+
+
+@dataclass(frozen=True)
+class Computed:
+    """What a computation reports beside its files: facts for people, and a digest where the table's is not enough."""
+
+    details: dict[str, Any] = field(default_factory=dict)
+    digest: str | None = None

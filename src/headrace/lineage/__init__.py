@@ -1,0 +1,1 @@
+"""What depends on what, what decides an asset's content, and what therefore has to be built."""

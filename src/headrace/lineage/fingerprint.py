@@ -1,0 +1,69 @@
+"""What decides an asset's content, by name, and the hash of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+from headrace.declarations.base import Declaration
+from headrace.declarations.cascade import Cascade, CascadeStage
+from headrace.declarations.feature_view import FeatureView
+from headrace.declarations.transform import Transform
+from headrace.lineage.canonical import canonical_sql, digest
+from headrace.lineage.code import code_parts
+
+# Raise a noun's number when Headrace itself starts to compute something else from the same declaration.
+MEANING = {"sources": 1, "features": 1, "training_sets": 1, "transforms": 1, "matrices": 1, "cascades": 1}
+
+
+def parts_of(declaration: Declaration) -> dict[str, Any]:
+    """Everything but the inputs' content that decides an asset's content, as JSON values by name."""
+    parts: dict[str, Any] = {"headrace": MEANING[declaration.kind], **declaration.data()}
+    if isinstance(declaration, FeatureView) and declaration.derivation is not None:
+        derivation = declaration.derivation
+        if derivation.sql is not None:
+            parts["sql"] = canonical_sql(derivation.sql)
+        else:
+            parts |= code_parts(declaration.where, derivation.function)
+    if isinstance(declaration, Cascade | CascadeStage):
+        parts["library scikit-learn"] = version("scikit-learn")
+    if isinstance(declaration, Transform):
+        parts |= _encoder_libraries(declaration)
+    return parts
+
+
+def _encoder_libraries(transform: Transform) -> dict[str, str]:
+    reads_images = any(encoder.accepts == "image" for encoder in transform.encode.values())
+    return {"library pillow": version("pillow")} if reads_images else {}
+
+
+def fingerprint(parts: Mapping[str, Any], input_digests: Mapping[str, str]) -> str:
+    """The hash of `parts` and of the content of the inputs, 32 hex digits."""
+    return digest({"parts": dict(parts), "inputs": dict(input_digests)})
+
+
+def name_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(kind, what a person would say) for each part that differs between two versions."""
+    changes = []
+    for name in sorted({*before, *now}):
+        if before.get(name) != now.get(name):
+            changes.append((_change_kind(name), _say(name, before.get(name), now.get(name))))
+    return changes
+
+
+def _change_kind(name: str) -> str:
+    if name.startswith("file "):
+        return "file_changed"
+    return "code_changed" if name.startswith("code ") or name == "sql" else "declaration_changed"
+
+
+def _say(name: str, before: Any, now: Any) -> str:
+    subject = name.removeprefix("code ").removeprefix("file ")
+    if before is None:
+        return f"{subject} is new"
+    if now is None:
+        return f"{subject} was removed"
+    if _change_kind(name) == "declaration_changed" and len(f"{before}{now}") < 80:
+        return f"{subject} changed from {before} to {now}"
+    return f"{subject} changed"

@@ -1,0 +1,41 @@
+"""Which assets a person means: keys, globs, groups, and `+` for everything up- or downstream."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+from headrace.errors import UnknownAsset
+from headrace.lineage.graph import Graph
+
+
+def select(graph: Graph, selection: Sequence[str]) -> tuple[str, ...]:
+    """The keys that match any of `selection`, upstream first; nothing given means all.
+
+    `features/activity` is one asset, `features/*` a glob, `+x` also everything upstream of x, `x+` everything
+    downstream, at every distance. Several patterns may be separated by commas or blanks. Dagster's `key:x` and
+    `group:features` are understood too. Raises UnknownAsset for a pattern that matches nothing.
+    """
+    patterns = [pattern for text in selection for pattern in text.replace(",", " ").split()]
+    if not patterns:
+        return graph.keys
+    chosen: set[str] = set()
+    for pattern in patterns:
+        chosen |= _match(graph, pattern)
+    return tuple(key for key in graph.keys if key in chosen)
+
+
+def _match(graph: Graph, pattern: str) -> set[str]:
+    core = pattern.strip("+").removeprefix("key:")
+    if core.startswith("group:"):
+        core = f"{core.removeprefix('group:')}/*"
+    found = {key for key in graph.keys if fnmatchcase(key, core)}
+    if not found:
+        found = {key for key in graph.keys if key.split("/", 1)[1] == core}
+    if not found:
+        raise UnknownAsset(core, graph.keys)
+    reached = set(found)
+    for key in found:
+        reached |= graph.ancestors(key) if pattern.startswith("+") else set()
+        reached |= graph.descendants(key) if pattern.endswith("+") else set()
+    return reached

@@ -1,0 +1,1 @@
+"""The store: immutable objects and atomic refs. See docs/store.md."""

@@ -1,0 +1,61 @@
+"""Content hashes of raw files, remembered by size, time and inode so that an unchanged file is not read again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from headrace.store.atomic import write_atomically
+
+# A file written within this time of being hashed may change again without a new time stamp (git calls it racy).
+_RACY_SECONDS = 2.0
+
+
+class FileHashes:
+    """blake2b hashes of files, with a memory in one JSON file that may be deleted at any time."""
+
+    def __init__(self, memory: Path) -> None:
+        self._path = memory
+        self._known: dict[str, list[object]] | None = None
+        self._changed = False
+
+    def hash_all(self, paths: Iterable[Path]) -> dict[Path, str]:
+        """`{path: hash of its content}`; raises FileNotFoundError for a file that is gone."""
+        found = {path: self._hash(path) for path in paths}
+        self._save()
+        return found
+
+    def _hash(self, path: Path) -> str:
+        known = self._load()
+        status = os.stat(path)
+        stamp: list[object] = [status.st_size, status.st_mtime_ns, status.st_ino]
+        name = str(path)
+        if name in known and known[name][:3] == stamp:
+            return str(known[name][3])
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+        if time.time() - status.st_mtime > _RACY_SECONDS:
+            known[name] = [*stamp, digest]
+            self._changed = True
+        return digest
+
+    def _load(self) -> dict[str, list[object]]:
+        if self._known is None:
+            try:
+                self._known = dict(json.loads(self._path.read_text(encoding="utf-8")))
+            except (OSError, ValueError):
+                self._known = {}  # the memory only saves time
+        return self._known
+
+    def _save(self) -> None:
+        if not self._changed:
+            return
+        try:
+            write_atomically(self._path, json.dumps(self._known))
+        except PermissionError:
+            return  # a reader of somebody else's store hashes again next time
+        self._changed = False

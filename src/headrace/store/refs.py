@@ -1,0 +1,80 @@
+"""Refs: which version of each asset is current in an environment. One file, replaced atomically, under a lock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from headrace.errors import CorruptObject
+from headrace.store.atomic import disk_errors, write_atomically
+
+
+class Refs:
+    """The current versions of one environment.
+
+    `current` never blocks. `move` sets several assets at once, all or none, and writes down what moved.
+    """
+
+    def __init__(self, folder: Path, environment: str) -> None:
+        self.environment = environment
+        self._path = folder / f"{environment}.json"
+        self._log = folder / f"{environment}.log.jsonl"
+        self._lock = folder / f"{environment}.lock"
+
+    def current(self) -> dict[str, str]:
+        """`{asset: version}` as it is now; empty before the first build."""
+        try:
+            text = self._path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return {}
+        try:
+            return dict(json.loads(text)["assets"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise CorruptObject(f"{self._path} is no ref file: {error}. Restore it, or delete it and build.") from error
+
+    def move(self, versions: Mapping[str, str | None], *, run_id: str = "", state: str = "") -> None:
+        """Point every asset in `versions` at its version at once; None takes it out."""
+        with disk_errors(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(self._lock):
+                before = self.current()
+                after = {**before, **versions}
+                kept = {asset: version for asset, version in sorted(after.items()) if version is not None}
+                if kept == before:
+                    return
+                now = datetime.now(UTC).isoformat(timespec="milliseconds")
+                content = {"environment": self.environment, "updated_at": now, "assets": kept}
+                write_atomically(self._path, json.dumps(content, indent=1))
+                moves = [
+                    {
+                        "at": now,
+                        "asset": asset,
+                        "from": before.get(asset),
+                        "to": version,
+                        "state": state,
+                        "run_id": run_id,
+                    }
+                    for asset, version in versions.items()
+                    if before.get(asset) != version
+                ]
+                self._append(moves)
+
+    def _append(self, moves: list[dict[str, Any]]) -> None:
+        with self._log.open("a", encoding="utf-8") as file:
+            file.write("".join(json.dumps(move) + "\n" for move in moves))
+
+    def history(self, asset: str | None = None) -> list[dict[str, Any]]:
+        """Every move of the refs, oldest first: `at`, `asset`, `from`, `to`, `state`, `run_id`."""
+        try:
+            text = self._log.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return []
+        # A crash in the middle of an append leaves a last line without its newline: that move is in the ref file.
+        whole = text[: text.rfind("\n") + 1].splitlines()
+        moves = [json.loads(line) for line in whole]
+        return [move for move in moves if asset is None or move["asset"] == asset]
