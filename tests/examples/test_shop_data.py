@@ -260,5 +260,5 @@ def test_impossible_counts_are_named_and_nothing_is_written(
 
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shop_data.main([str(tmp_path), "--seed", "5"])
-    assert f"24,000  {tmp_path / 'impressions'}" not in capsys.readouterr().out
+    assert f"     800  {tmp_path / 'customers.parquet'}\n" in capsys.readouterr().out
     assert read(tmp_path, "customers").height == 800

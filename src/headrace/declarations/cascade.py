@@ -210,10 +210,11 @@ class CascadeStage(Declaration):
 
     @property
     def inputs(self) -> tuple[Declaration, ...]:
-        """Its matrix and upstream stages; with these also the rows and transforms that upstream models read."""
+        """Its matrix and upstream stages; with these also what it takes to ask the upstream models about its rows."""
         matrix = self.stage.matrix
         fed = [part for one in self.feeders for part in (one, one.stage.matrix.transform)]
-        return tuple(dict.fromkeys((matrix, matrix.transform, *fed, *((matrix.rows,) if fed else ()))))
+        same = [one.stage.matrix for one in self.feeders if one.stage.matrix.rows == matrix.rows]
+        return tuple(dict.fromkeys((matrix, *fed, *same, *((matrix.rows,) if fed else ()))))
 
     def data(self) -> dict[str, Any]:
         return {"folds": self.cascade.folds, "group": list(self.cascade.groups(self.stage)), **self.stage.data()}

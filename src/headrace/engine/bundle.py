@@ -68,10 +68,10 @@ class Bundle:
         """
         self.check(rows.schema)
 
-        def encode(fitted: FittedTransform) -> dict[str, Block]:
-            return fitted.encode(rows)
+        def encode(key: str) -> dict[str, Block]:
+            return self.transforms[key].encode(rows)
 
-        return self._frame(score(self.stages, self.transforms, encode, rows.num_rows), rows.num_rows)
+        return self._frame(score(self.stages, encode, rows.num_rows), rows.num_rows)
 
     def row_predictor(self) -> RowPredictor:
         """A function for one row at a time, compiled once."""
@@ -106,10 +106,8 @@ class RowPredictor:
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
-        self._encoders = {key: fitted.row_encoders() for key, fitted in bundle.transforms.items()}
-        self._keys = {id(fitted): key for key, fitted in bundle.transforms.items()}
-        self._widths = {
-            key: {name: len(fitted.columns(name)) for name in fitted.blocks}
+        self._encoders = {
+            key: [(name, encoder, len(fitted.columns(name))) for name, encoder in fitted.row_encoders().items()]
             for key, fitted in bundle.transforms.items()
         }
 
@@ -122,14 +120,11 @@ class RowPredictor:
             ]
             raise ValidationError(f"a row for cascades/{self._bundle.cascade}", failures, "Nothing was predicted.")
 
-        def encode(fitted: FittedTransform) -> dict[str, Block]:
-            return self._blocks(self._keys[id(fitted)], row)
+        def encode(key: str) -> dict[str, Block]:
+            return {name: _one_row(encoder(row), width) for name, encoder, width in self._encoders[key]}
 
-        answers = score(self._bundle.stages, self._bundle.transforms, encode, 1)
+        answers = score(self._bundle.stages, encode, 1)
         return self._bundle._frame(answers, 1).row(0, named=True)
-
-    def _blocks(self, key: str, row: Mapping[str, object]) -> dict[str, Block]:
-        return {name: _one_row(encode(row), self._widths[key][name]) for name, encode in self._encoders[key].items()}
 
 
 def _one_row(encoded: Any, width: int) -> Block:
@@ -186,7 +181,7 @@ def combine(stages: Sequence[FittedStage], answers: Mapping[str, Answer], rows: 
         values[answer.served], by[answer.served] = answer.values[answer.served], stage.name
         if shares is not None and answer.shares is not None and stage.classes is not None:
             positions = [classes.index(one) for one in stage.classes]
-            shares[np.ix_(answer.served, positions)] = answer.shares[answer.served]
+            shares[np.flatnonzero(answer.served)[:, None], positions] = answer.shares[answer.served]
     return values, shares, by
 
 

@@ -42,7 +42,7 @@ def compute_cascade(cascade: Cascade, bench: Workbench) -> Computed:
     frames, metrics = [], {}
     for target, alternatives in cascade.targets.items():
         bench.progress(f"measuring {target}", None)
-        ended = _EndToEnd(cascade, target, alternatives, stages, transforms, bench)
+        ended = _EndToEnd(cascade, target, alternatives, stages, bench)
         frames.append(ended.frame())
         metrics[target] = ended.metrics()
     pl.concat(frames).write_parquet(bench.main_table)
@@ -78,7 +78,6 @@ class _EndToEnd:
         target: str,
         alternatives: Sequence[Stage],
         stages: Sequence[FittedStage],
-        transforms: Mapping[str, FittedTransform],
         bench: Workbench,
     ) -> None:
         self._cascade, self._target, self._bench = cascade, target, bench
@@ -87,9 +86,8 @@ class _EndToEnd:
         needed = names.union(*({one.name for one in cascade.feeders(stage)} for stage in alternatives))
         self._stages = [stage for stage in stages if stage.name in needed]
         self._alternatives = [stage for stage in self._stages if stage.name in names]
-        self._transforms = {stage.transform: transforms[stage.transform] for stage in self._stages}
-        member = next(one for one in cascade.members if one.name == self._lead.name)
-        self._answers = score_training_rows(member, self._stages, self._transforms, bench)
+        matrices = [cascade.stage(stage.name).matrix for stage in self._stages]
+        self._answers = score_training_rows(self._lead.matrix.rows, matrices, self._stages, bench)
         columns = (*self._lead.matrix.rows.spine_columns(), SPLIT_COLUMN)
         self._rows = read_rows(self._lead.matrix.rows, columns, bench)
         self._truth = objects(self._rows.column(target).to_pylist())
@@ -164,8 +162,8 @@ class _EndToEnd:
         return {"one model without routing": self._measure(values, shares, self._held_out)}
 
     def _lead_blocks(self) -> dict[str, Any]:
-        matrix = load_matrix(self._bench.folder(self._lead.matrix.key))
-        return {name: matrix.blocks[name] for name in self._transforms[self._lead.matrix.transform.key].blocks}
+        blocks = load_matrix(self._bench.folder(self._lead.matrix.key)).blocks
+        return {name: blocks[name] for name in self._lead.matrix.transform.encode}
 
     def _true_routing(self) -> dict[str, Any]:
         """What perfect routers would have given, on the rows whose true routes are known."""

@@ -53,7 +53,9 @@ def _aggregates(view: FeatureView, bench: Workbench) -> Computed:
     kept = ", ".join(quote(name) for name in _event_columns(view, connection, source))
     write_parquet(connection, f"select {kept} from {source} order by {_order(view)}", bench.draft / EVENTS)
     moments = ", ".join(quote(name) for name in (*view.keys, str(view.timestamp)))
-    numbered = f"select row_number() over (order by all) - 1 as __row, * from (select distinct {moments} from {table})"
+    numbered = (
+        f"select row_number() over (order by {moments}) - 1 as __row, * from (select distinct {moments} from {table})"
+    )
     connection.execute(f"create temp table moments as {numbered}").fetchall()
     join = window_join(view, "moments", table, [(key, key) for key in view.keys], str(view.timestamp))
     features = ", ".join(quote(one.name) for one in view.windowed)

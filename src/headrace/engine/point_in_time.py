@@ -161,7 +161,8 @@ def _view(join: AsOfJoin) -> str:
     columns = key_columns(column for _, column in join.keys)
     columns += [f"{event} as __event", f"{created} as __created"]
     columns += [f"{quote(column)} as __f{number}" for number, (_, column) in enumerate(join.features)]
-    return f"select {', '.join(columns)} from {join.view}"
+    timed = "" if join.view_time is None else f" where {quote(join.view_time)} is not null"
+    return f"select {', '.join(columns)} from {join.view}{timed}"
 
 
 def key_names(keys: Sequence[object]) -> tuple[str, ...]:

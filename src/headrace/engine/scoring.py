@@ -15,12 +15,11 @@ import scipy.sparse
 
 from headrace.engine.blocks import stack
 from headrace.engine.encoders.base import Block
-from headrace.engine.fitting import FittedTransform
 from headrace.engine.folds import fold_of, group_names
 from headrace.engine.models import Answer, ask, load_model, save_model
 from headrace.errors import CorruptObject
 
-Encode = Callable[[FittedTransform], dict[str, Block]]
+Encode = Callable[[str], dict[str, Block]]
 _FILE = "stage.json"
 
 
@@ -145,7 +144,6 @@ def _models(
 
 def score(
     stages: Sequence[FittedStage],
-    transforms: Mapping[str, FittedTransform],
     encode: Encode,
     rows: int,
     honest_about: pa.Table | None = None,
@@ -153,14 +151,14 @@ def score(
     """Every stage's answer for `rows` rows, upstream first.
 
     Args:
-        encode: gives a transform's blocks for these rows; called once a transform.
+        encode: gives the blocks of a transform, named by its key, for these rows; called once a transform.
         honest_about: the rows' group columns, when they may be rows that stages have learnt from.
     """
     encoded: dict[str, dict[str, Block]] = {}
     answers: dict[str, Answer] = {}
     for stage in stages:
         if stage.transform not in encoded:
-            encoded[stage.transform] = encode(transforms[stage.transform])
+            encoded[stage.transform] = encode(stage.transform)
         served = routed(stage, answers, rows)
         features = stage_features(stage, encoded[stage.transform], answers)
         groups = None if honest_about is None else group_names(honest_about, stage.groups)

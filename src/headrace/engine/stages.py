@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from headrace.declarations.cascade import CascadeStage
+from headrace.declarations.matrix import Matrix
 from headrace.declarations.split import SPLITS
-from headrace.declarations.training_set import SPLIT_COLUMN
+from headrace.declarations.training_set import SPLIT_COLUMN, TrainingSet
 from headrace.engine.arrays import known, objects
 from headrace.engine.encoders.base import Block
-from headrace.engine.fitting import STATE_FOLDER, FittedTransform, load_transform
+from headrace.engine.fitting import STATE_FOLDER, load_transform
 from headrace.engine.folds import fold_of, group_names
 from headrace.engine.matrices import encode_rows, load_matrix, read_rows
 from headrace.engine.metrics import measure
 from headrace.engine.models import Answer, ask, is_classifier, labels_array, takes_sparse, train
 from headrace.engine.scoring import FittedStage, answer_rows, load_stage, routed, score, stage_features
-from headrace.engine.session import MAIN_TABLE, parquet
+from headrace.engine.session import parquet
 from headrace.engine.workbench import Computed, Workbench
 from headrace.errors import TrainingError
 from headrace.lineage.canonical import digest
@@ -40,8 +40,7 @@ def compute_stage(member: CascadeStage, bench: Workbench) -> Computed:
     """
     stage = member.stage
     matrix = load_matrix(bench.folder(stage.matrix.key))
-    fitted = load_transform(bench.folder(stage.matrix.transform.key) / STATE_FOLDER)
-    blocks = {name: matrix.blocks[name] for name in fitted.blocks}
+    blocks = {name: matrix.blocks[name] for name in stage.matrix.transform.encode}
     answers = upstream_answers(member, bench)
     model = _Training(member, matrix.rows, blocks, answers, bench).fit()
     model.save(bench.draft / MODEL_FOLDER)
@@ -63,45 +62,33 @@ def upstream_answers(member: CascadeStage, bench: Workbench) -> dict[str, Answer
     feeders = member.feeders
     if not feeders:
         return {}
-    rows = member.stage.matrix.rows
-    if all(one.stage.matrix.rows == rows for one in feeders):
-        return {one.name: _stored_answer(one, bench) for one in feeders}
     bench.progress("asking upstream stages", None)
     stages = [load_stage(bench.folder(one.key) / MODEL_FOLDER) for one in feeders]
-    transforms = {
-        one.stage.matrix.transform.key: load_transform(bench.folder(one.stage.matrix.transform.key) / STATE_FOLDER)
-        for one in feeders
-    }
-    return score_training_rows(member, stages, transforms, bench)
+    return score_training_rows(member.stage.matrix.rows, [one.stage.matrix for one in feeders], stages, bench)
 
 
 def score_training_rows(
-    member: CascadeStage, stages: list[FittedStage], transforms: Mapping[str, FittedTransform], bench: Workbench
+    rows: TrainingSet, matrices: Sequence[Matrix], stages: Sequence[FittedStage], bench: Workbench
 ) -> dict[str, Answer]:
-    """Honest answers of `stages` for the rows of the member's matrix, encoded by each stage's own transform."""
-    rows = member.stage.matrix.rows
-    columns = dict.fromkeys(name for fitted in transforms.values() for name in fitted.required)
-    groups = dict.fromkeys(name for stage in stages for name in stage.groups)
-    table = read_rows(rows, tuple(dict.fromkeys((*columns, *groups))), bench)
+    """Honest answers of `stages` for the rows of a training set, each row encoded by each stage's own transform.
 
-    def encode(fitted: FittedTransform) -> dict[str, Block]:
+    Args:
+        matrices: those of the stages; where one has these very rows, its blocks are mapped instead of encoded again.
+    """
+    ready = {one.transform.key: load_matrix(bench.folder(one.key)).blocks for one in matrices if one.rows == rows}
+    keys = dict.fromkeys(one.transform.key for one in matrices)
+    transforms = {key: load_transform(bench.folder(key) / STATE_FOLDER) for key in keys}
+    read = [name for key, fitted in transforms.items() if key not in ready for name in fitted.required]
+    groups = [name for stage in stages for name in stage.groups]
+    table = read_rows(rows, tuple(dict.fromkeys((*read, *groups))), bench)
+
+    def encode(key: str) -> dict[str, Block]:
+        fitted = transforms[key]
+        if key in ready:
+            return {name: ready[key][name] for name in fitted.blocks}
         return encode_rows(rows.key, fitted, table)
 
-    return score(stages, transforms, encode, table.num_rows, honest_about=table)
-
-
-def _stored_answer(member: CascadeStage, bench: Workbench) -> Answer:
-    """The answer that a stage over the same rows has written down."""
-    folder = bench.folder(member.key)
-    model = load_stage(folder / MODEL_FOLDER)
-    table = pq.read_table(folder / MAIN_TABLE)
-    values = objects(table.column("prediction").to_pylist())
-    names = [] if model.classes is None else [share_name(one) for one in model.classes]
-    shares = None
-    if names and names[0] in table.column_names:
-        filled = [table.column(name).fill_null(0.0).to_numpy() for name in names]
-        shares = np.stack(filled, axis=1).astype(np.float32)
-    return Answer(known(values), values, shares)
+    return score(stages, encode, table.num_rows, honest_about=table)
 
 
 class _Training:

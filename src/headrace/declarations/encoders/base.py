@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, TypeAlias
 from headrace.declarations.base import names
 from headrace.errors import DeclarationError, UnknownName
 
-JSON: TypeAlias = None | bool | int | float | str | Sequence["JSON"] | Mapping[str, "JSON"]
+JSON: TypeAlias = bool | int | float | str | Sequence["JSON"] | Mapping[str, "JSON"] | None
 Accepts: TypeAlias = Literal["number", "category", "text", "image"]
 
 

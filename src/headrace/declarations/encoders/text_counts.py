@@ -37,8 +37,8 @@ class TextCounts(Encoder):
 
     def _check_ngrams(self) -> None:
         given: object = self.ngrams
-        if isinstance(given, tuple) and len(given) == 2 and all(type(size) is int for size in given):
-            if 1 <= given[0] <= given[1]:
-                return
+        two_integers = isinstance(given, tuple) and len(given) == 2 and all(type(size) is int for size in given)
+        if two_integers and 1 <= self.ngrams[0] <= self.ngrams[1]:
+            return
         fix = "(1, 2) counts single words and pairs."
         raise DeclarationError(self.where, f"ngrams must be (shortest, longest) in words, got {given!r}.", fix=fix)

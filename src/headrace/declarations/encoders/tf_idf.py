@@ -11,7 +11,7 @@ from headrace.declarations.encoders.text_counts import TextCounts
 
 @dataclass(frozen=True, init=False)
 class TfIdf(TextCounts):
-    """Term counts times `ln((1 + rows) / (1 + df)) + 1`, each row scaled to length 1, as scikit-learn's TfidfVectorizer.
+    """Term counts times `ln((1 + rows) / (1 + df)) + 1`, rows scaled to length 1, as scikit-learn's TfidfVectorizer.
 
     Args:
         columns: text; each column has a vocabulary of its own and is scaled by itself, side by side.

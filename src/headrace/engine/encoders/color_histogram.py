@@ -22,10 +22,9 @@ class ColorHistogramEngine(ImageEngine[ColorHistogram]):
 
     def columns(self, state: State) -> list[OutputColumn]:
         (feature,), bins = state.columns, state.integer("bins")
+        edges = [{"from": place / bins, "to": (place + 1) / bins} for place in range(bins)]
         return [
-            OutputColumn(
-                f"{feature}:{channel}_{place:02}", feature, self.kind, {"from": place / bins, "to": (place + 1) / bins}
-            )
+            OutputColumn(f"{feature}:{channel}_{place:02}", feature, self.kind, edges[place])
             for channel in ("hue", "saturation", "value")
             for place in range(bins)
         ]

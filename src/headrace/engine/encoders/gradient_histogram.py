@@ -23,13 +23,9 @@ class GradientHistogramEngine(ImageEngine[GradientHistogram]):
 
     def columns(self, state: State) -> list[OutputColumn]:
         (feature,), cells, orientations = state.columns, state.integer("cells"), state.integer("orientations")
+        degrees = [180.0 * place / orientations for place in range(orientations)]
         return [
-            OutputColumn(
-                f"{feature}:cell_{y:02}_{x:02}_{place:02}",
-                feature,
-                self.kind,
-                {"degrees": 180.0 * place / orientations},
-            )
+            OutputColumn(f"{feature}:cell_{y:02}_{x:02}_{place:02}", feature, self.kind, {"degrees": degrees[place]})
             for y in range(cells)
             for x in range(cells)
             for place in range(orientations)
@@ -40,7 +36,8 @@ class GradientHistogramEngine(ImageEngine[GradientHistogram]):
         votes = _oriented_votes(np.asarray(picture.convert("L"), dtype=np.float64), orientations)
         gridded = votes.reshape(cells, _CELL, cells, _CELL, orientations).sum(axis=(1, 3)).reshape(-1)
         length = float(np.sqrt((gridded * gridded).sum()))
-        return gridded / length if length > 0.0 else gridded
+        normed: Vector = gridded / length if length > 0.0 else gridded
+        return normed
 
 
 def _oriented_votes(gray: npt.NDArray[np.float64], orientations: int) -> npt.NDArray[np.float64]:

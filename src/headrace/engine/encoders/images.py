@@ -18,8 +18,16 @@ import pyarrow as pa
 from PIL import Image, ImageOps
 
 from headrace.declarations.encoders.base import Encoder
-from headrace.engine.encoders.base import EncoderEngine, RowEncoder, State, absent_in_row, column_types, distinct
-from headrace.engine.encoders.base import row_numbers, table_column
+from headrace.engine.encoders.base import (
+    EncoderEngine,
+    RowEncoder,
+    State,
+    absent_in_row,
+    column_types,
+    distinct,
+    row_numbers,
+    table_column,
+)
 from headrace.errors import EncodingError
 
 ImageSpec = TypeVar("ImageSpec", bound=Encoder)
@@ -51,9 +59,7 @@ class ImageEngine(EncoderEngine[ImageSpec], Generic[ImageSpec]):
     def fit(self, spec: ImageSpec, rows: duckdb.DuckDBPyRelation) -> State:
         for column, duck_type in column_types(self.kind, spec.columns, rows).items():
             if duck_type != "blob":
-                raise EncodingError(
-                    self.kind, column, f"takes encoded images as bytes (BLOB), got {duck_type.upper()}."
-                )
+                raise EncodingError(self.kind, column, f"takes encoded images as BLOB, got {duck_type.upper()}.")
         values = {**spec.parameters(), "resize": "box", "draft": True, "libraries": self.libraries()}
         return State(self.kind, self.version, spec.columns, values)
 

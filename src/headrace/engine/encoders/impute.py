@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from headrace.declarations.encoders.base import JSON
 from headrace.declarations.encoders.impute import Impute
 from headrace.engine.encoders.base import EncoderEngine, OutputColumn, RowEncoder, State
 from headrace.engine.encoders.exact import mean_and_scale
@@ -23,14 +24,14 @@ from headrace.errors import EncodingError
 
 
 class ImputeEngine(EncoderEngine[Impute]):
-    """Equal to scikit-learn's SimpleImputer, whose flags it gives for every column, not only where training had gaps."""
+    """Equal to scikit-learn's SimpleImputer; flags are given for every column, with gaps in training or not."""
 
     kind = "impute"
 
     def fit(self, spec: Impute, rows: duckdb.DuckDBPyRelation) -> State:
         present = fit_columns(self.kind, spec.columns, rows)
         fills = [_fill(spec, column, values) for column, values in present.items()]
-        values = {"fill": fills, "strategy": spec.strategy, "missing_flag": spec.missing_flag}
+        values: dict[str, JSON] = {"fill": fills, "strategy": spec.strategy, "missing_flag": spec.missing_flag}
         return State(self.kind, self.version, spec.columns, values)
 
     def columns(self, state: State) -> list[OutputColumn]:

@@ -96,7 +96,7 @@ def _counted(level_type: LevelType, column: str, rows: duckdb.DuckDBPyRelation) 
     """Each level with its training rows, in level order, null last."""
     # an ENUM groups and sorts as text, any integer as a 64-bit one
     sql_type = {"text": "varchar", "integers": "bigint", "booleans": "boolean"}[level_type.value]
-    grouped = rows.aggregate(f"cast({quoted(column)} as {sql_type}) as level, count(*) as rows", quoted(column))
+    grouped = rows.aggregate(f"cast({quoted(column)} as {sql_type}), count(*)", quoted(column))
     return sorted(grouped.fetchall(), key=lambda pair: (pair[0] is None, pair[0] if pair[0] is not None else 0))
 
 

@@ -62,11 +62,13 @@ def fit_columns(kind: str, columns: Sequence[str], rows: duckdb.DuckDBPyRelation
 
 def _present(kind: str, column: str, rows: pa.Table) -> Floats:
     values = _floats(kind, column, rows)
-    values = values[~np.isnan(values)]
+    finite = np.isfinite(values)
+    if finite.all():
+        return values
     infinite = int(np.isinf(values).sum())
     if infinite:
         raise EncodingError(kind, column, f"{infinite} infinite value(s) in the training rows. Make them null.")
-    return values
+    return values[finite]
 
 
 def nothing_to_fit(kind: str, column: str) -> EncodingError:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import scipy.sparse
 
+from headrace.declarations.encoders.base import JSON
 from headrace.declarations.encoders.one_hot import OneHot
 from headrace.engine.encoders.base import (
     Block,
@@ -44,7 +45,7 @@ class OneHotEngine(EncoderEngine[OneHot]):
 
     def fit(self, spec: OneHot, rows: duckdb.DuckDBPyRelation) -> State:
         types, table = fit_levels(spec, rows)
-        values = {"types": types, "unseen": spec.unseen, "sparse": spec.sparse}
+        values: dict[str, JSON] = {"types": types, "unseen": spec.unseen, "sparse": spec.sparse}
         state = State(self.kind, self.version, spec.columns, values, {"levels": table})
         _require_distinct_names(self.columns(state))
         return state
@@ -52,14 +53,10 @@ class OneHotEngine(EncoderEngine[OneHot]):
     def columns(self, state: State) -> list[OutputColumn]:
         named: dict[int, OutputColumn] = {}
         for item in state.tables["levels"].to_pylist():
-            feature, index, count = item["feature"], item["index"], item["count"]
-            if item["role"] == OTHER:
-                count += int(named[index].detail["count"]) if index in named else 0  # type: ignore[arg-type]
-            name = f"{feature}={label(item['role'], item['level'])}"
-            shown = None if item["role"] == OTHER else item["level"]
-            named[index] = OutputColumn(
-                name, feature, self.kind, {"level": shown, "role": item["role"], "count": count}
-            )
+            detail = {key: item[key] for key in ("level", "role", "count")}
+            name = f"{item['feature']}={label(item['role'], item['level'])}"
+            # rare levels have the index of `other`, whose own row comes last
+            named[item["index"]] = OutputColumn(name, item["feature"], self.kind, detail)
         return [named[index] for index in sorted(named)]
 
     def sparse(self, state: State) -> bool:
@@ -118,7 +115,7 @@ def _positions(state: State, column: str, rows: pa.Table) -> npt.NDArray[np.int3
     found = pc.index_in(values, value_set=known)
     # the place after the last known level stands for what is not known
     places = found.fill_null(len(known)).to_numpy()
-    positions = np.append(indices, unseen).astype(np.int32)[places]
+    positions: npt.NDArray[np.int32] = np.append(indices, unseen).astype(np.int32)[places]
     if unseen == _REFUSED and (positions == _REFUSED).any():
         wrong = row_numbers(positions == _REFUSED)
         raise EncodingError(state.kind, column, _unseen_problem(values[wrong[0]].as_py()), wrong)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from headrace.declarations.encoders.base import JSON
 from headrace.declarations.encoders.standardize import Standardize
 from headrace.engine.encoders.base import EncoderEngine, OutputColumn, RowEncoder, State
 from headrace.engine.encoders.exact import mean_and_scale
@@ -26,7 +27,7 @@ class StandardizeEngine(EncoderEngine[Standardize]):
             mean, scale = mean_and_scale(present)
             means.append(mean)
             scales.append(scale)
-        values = {"mean": means, "scale": scales, "missing_flag": spec.missing_flag}
+        values: dict[str, JSON] = {"mean": means, "scale": scales, "missing_flag": spec.missing_flag}
         return State(self.kind, self.version, spec.columns, values)
 
     def columns(self, state: State) -> list[OutputColumn]:

@@ -16,6 +16,7 @@ from headrace.engine.encoders import ENGINES, engine_for
 from headrace.errors import CorruptObject, name_list
 
 FORMAT = 1
+_PARTS = {"format", "digest", "tables", "kind", "version", "columns", "values"}
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,9 @@ class State:
     def save(self, folder: Path, stem: str) -> None:
         """Write `<stem>.json` and one `<stem>.<table>.arrow` a table into an existing folder."""
         for name, table in self.tables.items():
-            with pa.OSFile(str(folder / f"{stem}.{name}.arrow"), "wb") as sink:
-                with pa.ipc.new_file(sink, table.schema) as writer:
-                    writer.write_table(table)
+            path = str(folder / f"{stem}.{name}.arrow")
+            with pa.OSFile(path, "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+                writer.write_table(table)
         document = {"format": FORMAT, "digest": self.digest(), "tables": sorted(self.tables), **self._head()}
         (folder / f"{stem}.json").write_bytes(_canonical(document))
 
@@ -105,7 +106,9 @@ def _read_document(path: Path) -> dict[str, Any]:
         document = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise CorruptObject(f"{path}: cannot be read as a fitted state: {error}") from error
-    missing = {"format", "digest", "tables", "kind", "version", "columns", "values"} - set(document)
+    if not isinstance(document, dict):
+        raise CorruptObject(f"{path}: is not a fitted state, but a JSON {type(document).__name__}.")
+    missing = _PARTS - set(document)
     if missing:
         raise CorruptObject(f"{path}: is not a fitted state: without {name_list(missing)}.")
     return cast("dict[str, Any]", document)

@@ -1,0 +1,93 @@
+"""headrace build: make what is out of date, and nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from headrace.cli.command import Command, add_environment, add_json, add_selection, whole_number
+from headrace.cli.console import say, say_json
+from headrace.cli.format import duration
+
+if TYPE_CHECKING:
+    from headrace.builder.build import Report
+    from headrace.builder.project import Project
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    add_selection(parser)
+    add_json(parser)
+    add_environment(parser)
+    parser.add_argument(
+        "--jobs", type=whole_number, metavar="N", help="assets built side by side (default: one a core)"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress, only failures")
+
+
+def run(given: argparse.Namespace) -> int:
+    """Build the selection and record the build in Dagster's instance."""
+    from headrace.cli.failures import open_project
+
+    report = build_and_record(open_project(given.env), given)
+    if given.json:
+        say_json(report.to_json())
+    return exit_code(report)
+
+
+def build_and_record(project: Project, given: argparse.Namespace) -> Report:
+    """Build with progress and a summary on stderr; a build that did something is shown in the webserver."""
+    from headrace.builder.build import build
+    from headrace.cli.progress import progress
+
+    with progress(quiet=given.quiet) as listener:
+        report = build(project, given.selection, only=given.only, force=given.force, jobs=given.jobs, listener=listener)
+    _print_failures(report)
+    if not given.quiet:
+        say(summary(report), stream=sys.stderr)
+    if report.failed or report.keys("built") or report.keys("reused"):
+        # Imported only now: a build with nothing to do does without Dagster.
+        from headrace.orchestration.record import record_build
+
+        record_build(project, report)
+    return report
+
+
+def exit_code(report: Report) -> int:
+    """0, or 1 when an asset failed."""
+    return 1 if report.failed else 0
+
+
+def summary(report: Report) -> str:
+    """One line that says what a build did."""
+    counts = {state: len(report.keys(state)) for state in ("built", "reused", "fresh")}
+    counts |= {"failed": len(report.failed), "skipped": len(report.skipped)}
+    said = ", ".join(f"{count} {state}" for state, count in counts.items() if count) or "nothing to build"
+    return f"{said} in {duration(report.seconds)}"
+
+
+def _print_failures(report: Report) -> None:
+    from headrace.cli.failures import print_failure
+
+    for asset, error in sorted(report.failed.items()):
+        print_failure(asset, error, sys.stderr)
+    if report.failed:
+        say("\nNothing of what failed was published; its last good versions stay current.", stream=sys.stderr)
+
+
+COMMAND = Command(
+    name="build",
+    summary="make what is out of date, and nothing else",
+    description="""\
+Build what `headrace plan` says, upstream first, independent assets side by side. Versions that exist are
+reused; where an asset comes out as it was, what depends on it is left alone. A failed asset stops what
+depends on it and nothing else, and is not published. Out-of-date inputs of the selection are built too.""",
+    examples=(
+        ("headrace build", "everything that is out of date"),
+        ("headrace build recommend", "one asset, after what it needs"),
+        ("headrace build 'features/*' --only", "the feature views from their inputs as they are"),
+        ("headrace build orders+ --json", "an asset and all that depends on it; a report for programs"),
+    ),
+    arguments=_arguments,
+    run=run,
+)

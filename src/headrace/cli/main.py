@@ -1,0 +1,104 @@
+"""headrace: the command line's entry point, and the boundary where errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from headrace.cli import build, dev, history, init, lineage, plan, predict, show, sql
+from headrace.errors import HeadraceError, ProjectError, UnknownAsset, closest
+
+COMMANDS = (
+    init.COMMAND,
+    plan.COMMAND,
+    build.COMMAND,
+    show.COMMAND,
+    history.COMMAND,
+    lineage.COMMAND,
+    sql.COMMAND,
+    predict.COMMAND,
+    dev.COMMAND,
+)
+_DESCRIPTION = """\
+Features, transforms, matrices and cascades as Dagster assets over DuckDB.
+Lineage decides, down to the column, what has to be built."""
+_EPILOG = "`headrace COMMAND --help` tells more. Exit codes: 0 done, 1 something failed, 2 bad usage."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code.
+
+    >>> main(["plam"])
+    Traceback (most recent call last):
+    SystemExit: 2
+    """
+    parser = make_parser()
+    given = parser.parse_args(arguments)
+    if given.run is None:
+        parser.print_help()
+        return 0
+    try:
+        code: int = given.run(given)
+        sys.stdout.flush()
+    except HeadraceError as error:
+        return _tell(error)
+    except KeyboardInterrupt:
+        print("Interrupted. What was finished is kept; build again to go on from there.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader, such as `head`, has gone; without this Python complains once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; imports nothing heavy."""
+    parser = _Parser(
+        prog="headrace",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    parser.set_defaults(run=None)
+    commands = parser.add_subparsers(metavar="COMMAND", title="commands", parser_class=_Parser)
+    for command in COMMANDS:
+        command.add_to(commands)
+    return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that knows what was meant by a misspelt command."""
+
+    def error(self, message: str) -> NoReturn:
+        given = message.partition("invalid choice: '")[2].partition("'")[0]
+        near = closest(given, [command.name for command in COMMANDS]) if given else None
+        if given and self.prog == "headrace":
+            known = ", ".join(command.name for command in COMMANDS)
+            message = f"no command {given!r}.{f' Did you mean {near!r}?' if near else ''} Commands: {known}."
+        self.exit(2, f"{self.prog}: {message}\nTry `{self.prog} --help`.\n")
+
+
+class _Version(argparse.Action):
+    """Look the version up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"headrace {version('headrace')}")
+        parser.exit()
+
+
+def _tell(error: HeadraceError) -> int:
+    from headrace.cli.failures import message_of
+
+    print(message_of(error), file=sys.stderr)
+    return 2 if isinstance(error, UnknownAsset | ProjectError) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

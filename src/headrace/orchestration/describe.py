@@ -1,0 +1,99 @@
+"""What a declaration looks like in Dagster before it is built: its description and its kinds, which have icons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from headrace.declarations.base import Declaration
+from headrace.declarations.cascade import Cascade, CascadeStage, Stage
+from headrace.declarations.feature_view import FeatureView
+from headrace.declarations.matrix import Matrix
+from headrace.declarations.source import Source
+from headrace.declarations.training_set import TrainingSet
+from headrace.declarations.transform import Transform
+
+_MOST_KINDS = 3
+_MOST_NAMES = 12
+
+
+def kinds(declaration: Declaration) -> set[str]:
+    """At most three kinds; those known to the webserver are shown with an icon."""
+    if isinstance(declaration, Source):
+        return {"duckdb", str(declaration.format)}
+    if isinstance(declaration, FeatureView) and declaration.derivation is not None:
+        return {"python", "polars"} if declaration.derivation.sql is None else {"duckdb", "sql"}
+    if isinstance(declaration, FeatureView | TrainingSet):
+        return {"duckdb", "parquet"}
+    if isinstance(declaration, Transform):
+        return {"python", "numpy"}
+    if isinstance(declaration, Matrix):
+        return {"numpy", "arrow"}
+    if isinstance(declaration, CascadeStage):
+        return {_library(declaration.stage)}
+    if isinstance(declaration, Cascade):
+        return set(sorted({_library(stage) for stage in declaration.stages})[:_MOST_KINDS])
+    return {"python"}
+
+
+def _library(stage: Stage) -> str:
+    package = type(stage.estimator).__module__.partition(".")[0]
+    return {"sklearn": "scikitlearn"}.get(package, package)
+
+
+def description(declaration: Declaration) -> str:
+    """The declaration's own description, then what it says in short, as Markdown."""
+    facts = "\n".join(f"- **{name}:** {value}" for name, value in _facts(declaration) if value)
+    return "\n\n".join(part for part in (declaration.description, facts) if part)
+
+
+def _facts(declaration: Declaration) -> Iterator[tuple[str, str]]:
+    if isinstance(declaration, Source):
+        yield "files", _code([declaration.path])
+        yield "keys", _code(declaration.keys)
+        yield "images", _code(declaration.images)
+    elif isinstance(declaration, FeatureView):
+        yield "keys", _code(declaration.keys)
+        yield "features", _code(declaration.feature_names() or ())
+        yield "valid for", declaration.ttl or ""
+    elif isinstance(declaration, TrainingSet):
+        yield "keys", _code(declaration.keys)
+        yield "label", _code(declaration.labels)
+        yield "split", ", ".join(f"{name} {value}" for name, value in _split(declaration).items() if value is not None)
+    elif isinstance(declaration, Transform):
+        yield "blocks", ", ".join(f"`{block}` ({one.noun})" for block, one in declaration.encode.items())
+    else:
+        yield from _model_facts(declaration)
+    yield "time", _code(filter_names(getattr(declaration, "timestamp", None), getattr(declaration, "created", None)))
+    yield "inputs", _code([one.key for one in declaration.inputs])
+
+
+def _model_facts(declaration: Declaration) -> Iterator[tuple[str, str]]:
+    if isinstance(declaration, Cascade):
+        yield "stages", ", ".join(f"`{stage.name}`{_route(stage)}" for stage in declaration.stages)
+        yield "answers", _code(declaration.targets)
+    if isinstance(declaration, CascadeStage):
+        stage = declaration.stage
+        yield "target", _code([stage.target])
+        yield "estimator", _code([" ".join(repr(stage.estimator).split())])
+        yield "serves", _route(stage).strip(" ()")
+        yield "reads predictions of", _code(stage.inputs)
+
+
+def _split(training_set: TrainingSet) -> dict[str, object]:
+    return training_set.split.data() if training_set.split else {}
+
+
+def _route(stage: Stage) -> str:
+    routes = [f"{name} = {' or '.join(map(str, answers))}" for name, answers in stage.when.items()]
+    return f" (rows with {' and '.join(routes)})" if routes else ""
+
+
+def filter_names(*given: str | None) -> list[str]:
+    """The names that are not None."""
+    return [name for name in given if name is not None]
+
+
+def _code(given: Sequence[str] | dict[str, object] | object) -> str:
+    found = list(given)  # type: ignore[call-overload]
+    shown = ", ".join(f"`{name}`" for name in found[:_MOST_NAMES])
+    return f"{shown} and {len(found) - _MOST_NAMES} more" if len(found) > _MOST_NAMES else shown
