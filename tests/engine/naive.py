@@ -86,5 +86,9 @@ def rows_table(connection, name, types, rows):
     connection.execute(f"create or replace table {name} ({columns})").fetchall()
     if rows:
         values = ", ".join(f"({', '.join('?' for _ in types)})" for _ in rows)
-        flat = [row.get(column, number if column == "__row" else None) for number, row in enumerate(rows) for column in types]
+        flat = [
+            row.get(column, number if column == "__row" else None)
+            for number, row in enumerate(rows)
+            for column in types
+        ]
         connection.execute(f"insert into {name} values {values}", flat).fetchall()

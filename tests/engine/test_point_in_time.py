@@ -150,7 +150,9 @@ def test_integer_keys_of_different_widths_match(connection, kinds):
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
-@pytest.mark.parametrize(("spine_kind", "view_kind"), [("timestamp", "timestamptz"), ("timestamptz", "timestamp"), ("timestamptz", "date")])
+@pytest.mark.parametrize(
+    ("spine_kind", "view_kind"), [("timestamp", "timestamptz"), ("timestamptz", "timestamp"), ("timestamptz", "date")]
+)
 def test_naive_times_are_utc_whatever_the_session(connection, zone, spine_kind, view_kind):
     midnight = datetime(2024, 1, 10)
     moments = {"timestamp": midnight, "timestamptz": midnight.replace(tzinfo=UTC), "date": date(2024, 1, 10)}
@@ -178,9 +180,18 @@ def test_without_keys_rows_join_on_time_alone(connection):
 
 
 def test_without_time_there_is_one_whole_row_a_key(connection):
-    view = [feature(None, 1, "z", created=NOON), feature(None, 3, "a"), feature(None, 4, "b", key=2), feature(None, 4, "a", key=2)]
+    view = [
+        feature(None, 1, "z", created=NOON),
+        feature(None, 3, "a"),
+        feature(None, 4, "b", key=2),
+        feature(None, 4, "a", key=2),
+    ]
     timeless = replace(JOIN, view_time=None)
-    assert run(connection, timeless, [asked(), asked(key=2), asked(key=None)], view) == [(3, "a"), (4, "b"), (None, None)]
+    assert run(connection, timeless, [asked(), asked(key=2), asked(key=None)], view) == [
+        (3, "a"),
+        (4, "b"),
+        (None, None),
+    ]
     assert run(connection, replace(timeless, created="created", spine_time=None), [asked()], view) == [(1, "z")]
 
 
@@ -209,10 +220,26 @@ def test_no_features_and_repeated_columns(connection):
 
 
 def test_types_of_features_are_kept(connection):
-    types = {"d": "decimal(12,3)", "f": "float", "l": "integer[]", "s": "struct(x integer)", "t": "timestamptz", "u": "blob"}
+    types = {
+        "d": "decimal(12,3)",
+        "f": "float",
+        "l": "integer[]",
+        "s": "struct(x integer)",
+        "t": "timestamptz",
+        "u": "blob",
+    }
     join = replace(JOIN, features=tuple((name, name) for name in types))
-    run(connection, join, [asked()] * 2, [{"key": 1, "at": NOON, "l": [2]}, {"key": 1, "at": NOON, "l": [1]}], SPINE, {**VIEW, **types})
-    assert connection.sql(as_of_sql(join)).types[1:] == connection.sql(f"select {', '.join(types)} from view_rows").types
+    run(
+        connection,
+        join,
+        [asked()] * 2,
+        [{"key": 1, "at": NOON, "l": [2]}, {"key": 1, "at": NOON, "l": [1]}],
+        SPINE,
+        {**VIEW, **types},
+    )
+    assert (
+        connection.sql(as_of_sql(join)).types[1:] == connection.sql(f"select {', '.join(types)} from view_rows").types
+    )
     assert connection.sql(as_of_sql(join)).fetchall()[0][3] == [2]
 
 
@@ -242,7 +269,9 @@ TIMES = st.sampled_from([NOON + n * TICK for n in range(6)])
 MAYBE_TIMES = st.one_of(st.none(), TIMES)
 SPINES = st.lists(st.builds(asked, MAYBE_TIMES, KEYS), max_size=8)
 VALUES = st.sampled_from([1, 2, 3, None])
-VIEWS = st.lists(st.builds(feature, MAYBE_TIMES, VALUES, st.sampled_from(["x", "y", None]), KEYS, MAYBE_TIMES), max_size=12)
+VIEWS = st.lists(
+    st.builds(feature, MAYBE_TIMES, VALUES, st.sampled_from(["x", "y", None]), KEYS, MAYBE_TIMES), max_size=12
+)
 TTLS = st.sampled_from([None, TICK, 2 * TICK])
 
 

@@ -79,6 +79,7 @@ def open_store(environment: str | None) -> Project:
     """The project at or above the working directory without its declarations, for commands that only read versions."""
     from pathlib import Path
 
-    from headrace.builder.project import find_root, project_from
+    from headrace.builder.project import project_from
+    from headrace.settings import find_root
 
     return project_from((), find_root(Path.cwd()), environment)

@@ -10,10 +10,10 @@ from headrace.cli.command import Command, add_environment, add_json, add_selecti
 from headrace.cli.console import STYLES, say, say_json
 
 if TYPE_CHECKING:
-    from headrace.lineage.plan import Plan
+    from headrace.lineage.plan import Plan, State
 
 _CHANGES_PENDING = 2
-_WORDS = {"build": "to build", "reuse": "to reuse", "pending": "pending", "fresh": "fresh"}
+_WORDS: dict[State, str] = {"build": "to build", "reuse": "to reuse", "pending": "pending", "fresh": "fresh"}
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:

@@ -121,6 +121,9 @@ class Cascade(Declaration):
         for target in {stage.target for stage in self.stages}:
             same = [stage for stage in self.stages if stage.target == target]
             open_to_all = [stage.name for stage in same if not stage.when]
+            if len({stage.matrix.rows.key for stage in same}) > 1:
+                problem = f"the stages that predict {target!r} learn from different training sets."
+                raise DeclarationError(self.where, problem, fix="Give them matrices over the same rows.")
             if len(same) > 1 and open_to_all:
                 fix = "Give each a when=, or different targets."
                 problem = f"several stages predict {target!r} and {open_to_all[0]!r} serves every row."

@@ -61,7 +61,7 @@ def takes_sparse(estimator: Any) -> bool:
 def labels_array(estimator: Any, column: pa.ChunkedArray) -> npt.NDArray[Any]:
     """Labels as scikit-learn wants them: numbers for regressors, texts, booleans or integers as classes."""
     if not is_classifier(estimator):
-        return column.cast(pa.float64()).to_numpy()
+        return np.asarray(column.cast(pa.float64()), dtype=np.float64)
     values = column.to_pylist()
     return np.array(values) if values else np.array([], dtype=object)
 

@@ -1,7 +1,7 @@
 """Point-in-time joins: for each spine row, the one feature row that was current, and known, at the row's own moment.
 
-Every function here makes SQL text and runs nothing. A plan is one function that says how each spine row's feature row is
-picked; what is gathered for the picked rows, and how ties end, is the same for every plan.
+Every function here makes SQL text and runs nothing. A plan is one function that says how each spine row's feature row
+is picked; what is gathered for the picked rows, and how ties end, is the same for every plan.
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ class AsOfJoin:
 def as_of_sql(join: AsOfJoin) -> str:
     """A query of `__row` and the features, exactly one row for each spine row, in no particular order.
 
-    Among the rows at or before the spine row's moment the latest wins; at equal times the greatest `created`, null being
-    least; then the greatest feature values in their order, null being least: one whole row, never a mixture. A null
-    feature is a value. Times are compared as microseconds since 1970 in UTC, whatever the session's time zone;
+    Among the rows at or before the spine row's moment the latest wins; at equal times the greatest `created`, null
+    being least; then the greatest feature values in their order, null being least: one whole row, never a mixture. A
+    null feature is a value. Times are compared as microseconds since 1970 in UTC, whatever the session's time zone;
     nanoseconds are rounded. Features keep their types.
 
     >>> print(as_of_sql(AsOfJoin("spine", "prices", (("id", "id"),), "at", "day", features=(("price", "price"),)))[:12])
@@ -134,7 +134,8 @@ def _gather(join: AsOfJoin, steps: list[str], picked: str, identity: tuple[str, 
     same = ", ".join(identity)
     outputs = [f"__f{number}" for number in range(len(join.features))]
     order = ", ".join(f"{name} desc nulls last" for name in ("__created", *outputs))
-    chosen = f"select * from __found semi join __tied using ({same}) qualify row_number() over (partition by {same} order by {order}) = 1"
+    first = f"row_number() over (partition by {same} order by {order}) = 1"
+    chosen = f"select * from __found semi join __tied using ({same}) qualify {first}"
     named = [f"{output} as {quote(name)}" for output, (name, _) in zip(outputs, join.features, strict=True)]
     ctes = [
         f"__spine as ({_spine(join)})",
@@ -184,11 +185,12 @@ def instant(column: str) -> str:
 
     Unlike comparing a TIMESTAMP with a TIMESTAMPTZ, this never asks for the session's time zone.
 
-    >>> instant("at")
-    'coalesce(epoch_us("at"), case when isinf("at") then if("at"::varchar = \\'infinity\\', 4611686018427387904, -4611686018427387904) end)'
+    >>> instant("at")[:24]
+    'coalesce(epoch_us("at"),'
     """
     name = quote(column)
-    return f"coalesce(epoch_us({name}), case when isinf({name}) then if({name}::varchar = 'infinity', {FOREVER}, {-FOREVER}) end)"
+    infinite = f"if({name}::varchar = 'infinity', {FOREVER}, {-FOREVER})"
+    return f"coalesce(epoch_us({name}), case when isinf({name}) then {infinite} end)"
 
 
 def span(length: timedelta | None) -> int | None:

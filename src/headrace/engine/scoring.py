@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import scipy.sparse
 
+from headrace.engine.arrays import objects
 from headrace.engine.blocks import stack
 from headrace.engine.encoders.base import Block
 from headrace.engine.folds import fold_of, group_names
@@ -86,7 +87,7 @@ def routed(stage: FittedStage, answers: Mapping[str, Answer], rows: int) -> npt.
     mask = np.ones(rows, dtype=bool)
     for upstream, wanted in stage.when.items():
         answer = answers[upstream]
-        mask &= answer.served & np.isin(answer.values, np.array(list(wanted), dtype=object))
+        mask &= answer.served & np.isin(answer.values, objects(wanted))
     return mask
 
 

@@ -68,25 +68,31 @@ def upstream_answers(member: CascadeStage, bench: Workbench) -> dict[str, Answer
 
 
 def score_training_rows(
-    rows: TrainingSet, matrices: Sequence[Matrix], stages: Sequence[FittedStage], bench: Workbench
+    rows: TrainingSet,
+    matrices: Sequence[Matrix],
+    stages: Sequence[FittedStage],
+    bench: Workbench,
+    chosen: npt.NDArray[np.int64] | None = None,
 ) -> dict[str, Answer]:
-    """Honest answers of `stages` for the rows of a training set, each row encoded by each stage's own transform.
+    """Honest answers of `stages` for rows of a training set, each row encoded by each stage's own transform.
 
     Args:
         matrices: those of the stages; where one has these very rows, its blocks are mapped instead of encoded again.
+        chosen: positions of the wanted rows; None for all.
     """
     ready = {one.transform.key: load_matrix(bench.folder(one.key)).blocks for one in matrices if one.rows == rows}
     keys = dict.fromkeys(one.transform.key for one in matrices)
     transforms = {key: load_transform(bench.folder(key) / STATE_FOLDER) for key in keys}
     read = [name for key, fitted in transforms.items() if key not in ready for name in fitted.required]
     groups = [name for stage in stages for name in stage.groups]
-    table = read_rows(rows, tuple(dict.fromkeys((*read, *groups))), bench)
+    whole = read_rows(rows, tuple(dict.fromkeys((*read, *groups))), bench)
+    table = whole if chosen is None else whole.take(chosen)
 
     def encode(key: str) -> dict[str, Block]:
         fitted = transforms[key]
-        if key in ready:
-            return {name: ready[key][name] for name in fitted.blocks}
-        return encode_rows(rows.key, fitted, table)
+        if key not in ready:
+            return encode_rows(rows.key, fitted, table)
+        return {name: ready[key][name] if chosen is None else ready[key][name][chosen] for name in fitted.blocks}
 
     return score(stages, encode, table.num_rows, honest_about=table)
 

@@ -13,7 +13,7 @@ from headrace.engine.point_in_time import FOREVER, instant, key_columns, key_nam
 from headrace.errors import DeclarationError, UnknownName
 from headrace.store.digests import quote
 
-# Rows of a key on either side from which a timeline costs less than pairs: a pair takes about a hundredth of a row's share.
+# Rows of a key, on either side, from which a timeline costs less than pairs: a pair costs about a hundredth of a row.
 CROWDED = 100
 
 
@@ -92,17 +92,18 @@ class WindowJoin:
 def windows_sql(join: WindowJoin) -> str:
     """A query of `__row` and the features, exactly one row for each spine row, in no particular order.
 
-    A window's right edge is closed and its left edge open, to the microsecond: seven days at midnight over daily midnight
-    events hold seven. Without an event, `count` and `count_distinct` are 0 and everything else is null.
+    A window's right edge is closed and its left edge open, to the microsecond: seven days at midnight over daily
+    midnight events hold seven. Without an event, `count` and `count_distinct` are 0 and everything else is null.
 
     `count` of a column and `count_distinct` leave out nulls and are BIGINT. `sum` of integers is BIGINT (of UBIGINT and
     HUGEINT: HUGEINT) and raises when it does not fit, of DECIMAL it is an exact DECIMAL, of DOUBLE and FLOAT the same
-    type; `mean` and `stddev` (sample; null for one value) are DOUBLE. `min` and `max` keep the column's type. `first` and
-    `last` are the value of the earliest and latest event, null if that event's value is null; at equal times the least
-    and greatest (`created`, value), null being least. The last bits of `sum`, `mean` and `stddev` of floating-point
-    columns depend on the number of threads.
+    type; `mean` and `stddev` (sample; null for one value) are DOUBLE. `min` and `max` keep the column's type. `first`
+    and `last` are the value of the earliest and latest event, null if that event's value is null; at equal times the
+    least and greatest (`created`, value), null being least. The last bits of `sum`, `mean` and `stddev` of
+    floating-point columns depend on the plan and the number of threads.
 
-    >>> join = WindowJoin("spine", "orders", (("id", "id"),), "at", "ordered_at", features=(WindowFeature("n", "count", None, None),))
+    >>> orders = (WindowFeature("orders_7d", "count", None, timedelta(days=7)),)
+    >>> join = WindowJoin("spine", "orders", (("id", "id"),), "at", "ordered_at", features=orders)
     >>> print(windows_sql(join)[:12])
     with __spine
     """

@@ -19,20 +19,35 @@ def digest(value: Any) -> str:
     >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
     True
     """
-    return hashlib.blake2b(canonical_json(value).encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(canonical_json(value).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 @lru_cache(maxsize=4096)
 def canonical_sql(sql: str) -> str:
-    """A DuckDB statement without comments, case of keywords and layout; as it is when it cannot be parsed.
+    """A DuckDB statement without comments, case of keywords and layout; as it is when it has no tokens.
 
-    >>> canonical_sql("SELECT a  -- the first") == canonical_sql("select a")
+    Its tokens, not its syntax tree: the parser takes some statements of different meaning for the same, such as
+    `a ~ 'x'` (all of a matches) and `regexp_matches(a, 'x')` (a part does).
+
+    >>> canonical_sql("SELECT sum( a )  -- the first") == canonical_sql("select SUM(a)")
     True
+    >>> canonical_sql("select 'A'") == canonical_sql("select 'a'")
+    False
     """
-    import sqlglot
     from sqlglot.errors import SqlglotError
+    from sqlglot.tokens import Token, TokenType
+
+    def text(token: Token, following: Token | None) -> list[str]:
+        if token.token_type in (TokenType.STRING, TokenType.IDENTIFIER, TokenType.NUMBER):
+            return [token.token_type.name, token.text]
+        called = following is not None and following.token_type is TokenType.L_PAREN
+        named = token.token_type is TokenType.VAR and not called  # its case may be that of a column of the result
+        return [token.token_type.name, token.text if named else token.text.upper()]
+
+    from sqlglot import tokenize
 
     try:
-        return str(sqlglot.parse_one(sql, dialect="duckdb").sql(dialect="duckdb", comments=False))
+        tokens = tokenize(sql, dialect="duckdb")
     except SqlglotError:
         return sql
+    return canonical_json([text(*pair) for pair in zip(tokens, [*tokens[1:], None], strict=True)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from headrace.declarations.base import Declaration
 from headrace.declarations.cascade import Cascade, CascadeStage, Stage
@@ -63,7 +63,8 @@ def _facts(declaration: Declaration) -> Iterator[tuple[str, str]]:
         yield "blocks", ", ".join(f"`{block}` ({one.noun})" for block, one in declaration.encode.items())
     else:
         yield from _model_facts(declaration)
-    yield "time", _code(filter_names(getattr(declaration, "timestamp", None), getattr(declaration, "created", None)))
+    times = (getattr(declaration, name, None) for name in ("timestamp", "created"))
+    yield "time", _code(name for name in times if name)
     yield "inputs", _code([one.key for one in declaration.inputs])
 
 
@@ -88,12 +89,7 @@ def _route(stage: Stage) -> str:
     return f" (rows with {' and '.join(routes)})" if routes else ""
 
 
-def filter_names(*given: str | None) -> list[str]:
-    """The names that are not None."""
-    return [name for name in given if name is not None]
-
-
-def _code(given: Sequence[str] | dict[str, object] | object) -> str:
-    found = list(given)  # type: ignore[call-overload]
+def _code(given: Iterable[str]) -> str:
+    found = list(given)
     shown = ", ".join(f"`{name}`" for name in found[:_MOST_NAMES])
     return f"{shown} and {len(found) - _MOST_NAMES} more" if len(found) > _MOST_NAMES else shown

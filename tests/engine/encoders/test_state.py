@@ -74,17 +74,17 @@ def test_a_file_that_is_no_state_is_refused(content, tmp_path) -> None:
 
 
 def test_absent_and_broken_files_are_named(fit, tmp_path) -> None:
-    with pytest.raises(CorruptObject, match="none.json: cannot be read"):
+    with pytest.raises(CorruptObject, match=r"none.json: cannot be read"):
         State.load(tmp_path, "none")
     fit(OneHot("c"), ROWS).save(tmp_path, "block")
     (tmp_path / "block.levels.arrow").write_bytes(b"ARROW1 not")
-    with pytest.raises(CorruptObject, match="block.levels.arrow: cannot be read as an Arrow table"):
+    with pytest.raises(CorruptObject, match=r"block.levels.arrow: cannot be read as an Arrow table"):
         State.load(tmp_path, "block")
     (tmp_path / "block.levels.arrow").unlink()
-    with pytest.raises(CorruptObject, match="block.levels.arrow: cannot be read as an Arrow table"):
+    with pytest.raises(CorruptObject, match=r"block.levels.arrow: cannot be read as an Arrow table"):
         State.load(tmp_path, "block")
 
 
 def test_an_unknown_encoder_is_named_with_the_nearest() -> None:
-    with pytest.raises(HeadraceError, match="No encoder 'onehot'. Did you mean 'one_hot'"):
+    with pytest.raises(HeadraceError, match=r"No encoder 'onehot'. Did you mean 'one_hot'"):
         engine_for("onehot")

@@ -37,9 +37,8 @@ OPTIONS = [
 
 
 def oracle_options(options: dict) -> dict:
-    return {
-        {"ngrams": "ngram_range", "sublinear": "sublinear_tf"}.get(key, key): value for key, value in options.items()
-    }
+    renamed = {"ngrams": "ngram_range", "sublinear": "sublinear_tf"}
+    return {renamed.get(key, key): value for key, value in options.items()}
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)

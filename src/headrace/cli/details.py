@@ -1,0 +1,58 @@
+"""A manifest's details as lines: metrics and blocks as small tables, other facts as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from headrace.cli.format import cell, table
+
+# Shown elsewhere: by `headrace lineage`, and as the version's inputs.
+_ELSEWHERE = ("column lineage", "members")
+
+
+def detail_lines(details: Mapping[str, Any]) -> list[str]:
+    """Every detail but those shown elsewhere."""
+    lines: list[str] = []
+    for name, value in details.items():
+        if name == "metrics":
+            lines += ["metrics", *metric_lines(value, indent="  ")]
+        elif _is_table(value):
+            headers = list(dict.fromkeys(field for row in value.values() for field in row))
+            lines += [name, *_table(value, headers, indent="  ")]
+        elif name not in _ELSEWHERE:
+            lines.append(f"{name}: {_said(value)}")
+    return lines
+
+
+def metric_lines(metrics: Mapping[str, Any], indent: str = "") -> list[str]:
+    """Metrics by split, or by target and part: one row each, one column a metric.
+
+    >>> metric_lines({"test": {"rows": 10, "auc": 0.75}})
+    ['      rows   auc', 'test    10  0.75']
+    """
+    deeper = [name for name, value in metrics.items() if _is_table(value)]
+    if not deeper:
+        return _table(metrics, list(dict.fromkeys(name for row in metrics.values() for name in row)), indent)
+    return [line for name in deeper for line in (f"{indent}{name}", *metric_lines(metrics[name], f"{indent}  "))]
+
+
+def _table(rows: Mapping[str, Mapping[str, Any]], headers: list[str], indent: str) -> list[str]:
+    grid = [[name, *(_cell(row.get(header)) for header in headers)] for name, row in rows.items()]
+    return table(["", *headers], grid, indent)
+
+
+def _cell(value: Any) -> Any:
+    return ", ".join(map(str, value)) if isinstance(value, list) else value
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict) and bool(value) and all(isinstance(row, dict) for row in value.values())
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_said(one)}" for name, one in value.items())
+    if isinstance(value, list):
+        return ", ".join(_said(one) for one in value)
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else cell(value)
