@@ -78,9 +78,10 @@ def test_without_a_window_the_ttl_bounds_with_its_edge_closed(connection, plan, 
     assert evaluate(connection, plan(join)) == [(count, 2)]
 
 
-def test_no_event_gives_zero_counts_and_nulls(connection, plan):
-    features = tuple(WindowFeature(name, name, "v", window) for name in FUNCTIONS for window in (DAY,))
-    spine = [asked(), asked(key=2), asked(key=None), asked(at=None)]
+@pytest.mark.parametrize("window", [DAY, None])
+def test_no_event_gives_zero_counts_and_nulls(connection, plan, window):
+    features = tuple(WindowFeature(name, name, "v", window) for name in FUNCTIONS)
+    spine = [asked(MIDNIGHT - 3 * DAY), asked(key=2), asked(key=None), asked(at=None)]
     fill(connection, spine, [event(MIDNIGHT - 2 * DAY), event(MIDNIGHT, key=None), event(None)])
     empty = tuple(0 if name.startswith("count") else None for name in FUNCTIONS)
     assert evaluate(connection, plan(replace(JOIN, features=features))) == [empty] * 4
@@ -253,7 +254,7 @@ def expected_rows(spine, events, **options):
     return [pytest.approx(row) for row in zip(*columns, strict=True)]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(spine=SPINES, events=ROWS, ttl=st.sampled_from([None, 2 * TICK]), created=st.booleans())
 def test_every_function_and_plan_equals_the_naive_loop(connection, spine, events, ttl, created):
     fill(connection, spine, events)

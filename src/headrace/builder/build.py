@@ -90,7 +90,8 @@ def build(
         _Walk(project, plan, report, listener, forced=set(select(project.graph, selection)) if force else set()).run(
             jobs
         )
-        refresh_views(project)
+        if any(outcome.state != "fresh" for outcome in report.outcomes):
+            refresh_views(project)
     else:
         for key in plan.selected:
             report.outcomes.append(Outcome(key, "fresh", project.store.current(key, project.environment)))

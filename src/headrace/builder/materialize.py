@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,10 +22,10 @@ from headrace.declarations.source import Source
 from headrace.engine.session import MAIN_TABLE, connect, parquet, show_tables
 from headrace.engine.validation import validate
 from headrace.engine.workbench import Computed, Progress, Workbench
-from headrace.errors import SourceError, StoreError
+from headrace.errors import SourceError
 from headrace.lineage.column_lineage import column_lineage
 from headrace.lineage.plan import Reason, Step, decide
-from headrace.store.atomic import disk_errors
+from headrace.store.atomic import disk_errors, disk_failure
 from headrace.store.digests import describe, table_digest
 from headrace.store.manifest import Manifest
 
@@ -69,10 +70,9 @@ def materialize(project: Project, declaration: Declaration, request: Request | N
         facts.parts(declaration)  # raises here, rather than becoming a reason of the plan
     upstream = {key: Step(key, "fresh", (), one.fingerprint, one.digest) for key, one in inputs.items()}
     step = decide(declaration, facts, upstream, forced=request.forced)
-    current = facts.current(declaration.key)
-    previous = current.version if current else None
-    if step.state == "fresh" and current is not None:
-        return Outcome(declaration.key, "fresh", current)
+    previous = refs.current().get(declaration.key)
+    if step.state == "fresh":
+        return Outcome(declaration.key, "fresh", store.current(declaration.key, project.environment))
     mark = step.fingerprint or ""
     with store.building(declaration.key, mark):
         found = None if request.forced else store.find(declaration.key, mark)
@@ -122,8 +122,11 @@ def _bench(
             show_tables(connection, {key: path / MAIN_TABLE for key, path in folders.items()})
             yield Workbench(connection, folders, draft, project.data_folder, request.progress)
     except duckdb.IOException as error:
-        # DuckDB reports a full or read-only disk in its own words.
-        raise StoreError(f"Cannot write below {folder}: {error}. Nothing was published.") from error
+        code = re.search(r'"errno":"(\d+)"', str(error))
+        found = disk_failure(folder, int(code[1])) if code else None
+        if found is None:
+            raise
+        raise found from error
 
 
 def _describe(declaration: Declaration, bench: Workbench, made: Computed, inputs: Mapping[str, Manifest]) -> Manifest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from headrace.lineage.graph import Graph, declarations_in
 from headrace.settings import find_root, read_settings
 from headrace.store.files import FileHashes
 from headrace.store.store import Store
+
+_ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,13 +63,16 @@ def load_project(start: Path | None = None, environment: str | None = None) -> P
 def project_from(declared: ModuleType | Iterable[Declaration], root: Path, environment: str | None = None) -> Project:
     """A project of the declarations in a package, or of those given, with the settings found at `root`."""
     settings = read_settings(root)
+    environment = environment or settings.environment
+    if not _ENVIRONMENT.fullmatch(environment):
+        raise ProjectError(f"environment {environment!r} cannot be used as a name. Use letters, digits, _ and -.")
     declarations = declarations_in(declared) if isinstance(declared, ModuleType) else declared
     return Project(
         root=root,
         graph=Graph(declarations),
         store_folder=root / settings.store,
         data_folder=root / settings.data,
-        environment=environment or settings.environment,
+        environment=environment,
         memory=settings.memory,
     )
 
@@ -75,9 +81,14 @@ def _import_assets(root: Path, name: str) -> ModuleType:
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     try:
-        return importlib.import_module(name)
+        package = importlib.import_module(name)
     except ModuleNotFoundError as error:
-        if error.name != name:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise
         fix = f"Make {root / name}/__init__.py, or name the package in [tool.headrace] assets of pyproject.toml."
         raise ProjectError(f"{root} has no package {name!r}. {fix}") from error
+    places = [*getattr(package, "__path__", []), *filter(None, [getattr(package, "__file__", None)])]
+    if not any(Path(place).resolve().is_relative_to(root.resolve()) for place in places):
+        problem = f"the package {name!r} of {root} cannot be imported: another of that name was, from {places[0]}."
+        raise ProjectError(f"{problem} Rename yours, and say so in [tool.headrace] assets of pyproject.toml.")
+    return package

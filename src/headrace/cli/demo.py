@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from headrace.cli.build import build_and_record, exit_code, summary
 from headrace.cli.console import STYLES, heading, say
-from headrace.cli.format import table
+from headrace.cli.format import cell, short, table
 from headrace.errors import HeadraceError
 
 if TYPE_CHECKING:
@@ -57,8 +57,10 @@ def _make_data(project: Project) -> None:
 
 def _print_outcomes(report: Report) -> None:
     heading(summary(report))
-    rows = [[one.asset, one.manifest.short, one.manifest.rows, one.manifest.seconds] for one in report.outcomes]
-    lines = table(["asset", "version", "rows", "seconds to build"], rows)
+    rows = [
+        [one.asset, short(one.manifest.version), one.manifest.rows, one.manifest.seconds] for one in report.outcomes
+    ]
+    lines = table(["asset", "version", "rows", "seconds to build"], rows, thousands=True)
     say(f"  {' ' * 7}  {lines[0]}")
     for line, outcome in zip(lines[1:], report.outcomes, strict=True):
         say("  ", (outcome.state.ljust(7), STYLES[outcome.state]), f"  {line}")
@@ -72,7 +74,7 @@ def _print_layers(project: Project) -> None:
     heading("Rows by layer")
     kinds = dict.fromkeys(key.partition("/")[0] for key in project.graph.keys)
     rows = [[kind, len(layers[kind]), sum(layers[kind])] for kind in kinds if kind in layers]
-    for line in table(["layer", "assets", "rows"], rows, "  "):
+    for line in table(["layer", "assets", "rows"], rows, "  ", thousands=True):
         say(line)
 
 
@@ -102,8 +104,10 @@ def _print_answers(project: Project, cascade: Cascade) -> None:
     last = cascade.stages[-1]
     names, rows, answers = _sample(project, bundle, last)
     heading(f"Three rows of the test split of {last.matrix.rows.key}, answered by {cascade.key}")
-    shown = [[*row, *answer] for row, answer in zip(rows, answers.rows(), strict=True)]
-    for line in table([*names, *(f"-> {name}" for name in answers.columns)], shown, "  "):
+    truth = zip(names, zip(*rows, strict=True), strict=True)
+    said = ((f"-> {name}", answers[name].to_list()) for name in answers.columns)
+    shown = [[name, *map(cell, values)] for name, values in (*truth, *said)]
+    for line in table(["", *(f"row {number}" for number in range(1, len(rows) + 1))], shown, "  "):
         say(line)
 
 

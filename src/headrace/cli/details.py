@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from headrace.cli.format import cell, table
+
+# Parts of metrics and splits in the order in which they are read; all others follow.
+_ORDER = ("rows", "end to end", "out of fold", "train", "validation", "test")
 
 # Shown elsewhere: by `headrace lineage`, and as the version's inputs.
 _ELSEWHERE = ("column lineage", "members")
@@ -17,9 +20,8 @@ def detail_lines(details: Mapping[str, Any]) -> list[str]:
     for name, value in details.items():
         if name == "metrics":
             lines += ["metrics", *metric_lines(value, indent="  ")]
-        elif _is_table(value):
-            headers = list(dict.fromkeys(field for row in value.values() for field in row))
-            lines += [name, *_table(value, headers, indent="  ")]
+        elif _is_table(value) and len(value) > 1:
+            lines += [name, *_table(value, indent="  ")]
         elif name not in _ELSEWHERE:
             lines.append(f"{name}: {_said(value)}")
     return lines
@@ -33,13 +35,19 @@ def metric_lines(metrics: Mapping[str, Any], indent: str = "") -> list[str]:
     """
     deeper = [name for name, value in metrics.items() if _is_table(value)]
     if not deeper:
-        return _table(metrics, list(dict.fromkeys(name for row in metrics.values() for name in row)), indent)
+        return _table(metrics, indent)
     return [line for name in deeper for line in (f"{indent}{name}", *metric_lines(metrics[name], f"{indent}  "))]
 
 
-def _table(rows: Mapping[str, Mapping[str, Any]], headers: list[str], indent: str) -> list[str]:
-    grid = [[name, *(_cell(row.get(header)) for header in headers)] for name, row in rows.items()]
-    return table(["", *headers], grid, indent)
+def _table(rows: Mapping[str, Mapping[str, Any]], indent: str) -> list[str]:
+    headers = _ordered(dict.fromkeys(field for row in rows.values() for field in row))
+    grid = [[name, *(_cell(rows[name].get(header)) for header in headers)] for name in _ordered(rows)]
+    return table(["", *headers], grid, indent, thousands=True)
+
+
+def _ordered(names: Iterable[str]) -> list[str]:
+    """The known names first; the sort is stable."""
+    return sorted(names, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
 
 
 def _cell(value: Any) -> Any:
@@ -52,7 +60,7 @@ def _is_table(value: Any) -> bool:
 
 def _said(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_said(one)}" for name, one in value.items())
+        return ", ".join(f"{name} {_said(value[name])}" for name in _ordered(value))
     if isinstance(value, list):
         return ", ".join(_said(one) for one in value)
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else cell(value)

@@ -47,6 +47,16 @@ def age(created_at: str, now: datetime | None = None) -> str:
     return f"{max(0, int(seconds))} s"
 
 
+def short(version: str) -> str:
+    """A version as people write it: eight characters, and which of several with one fingerprint it is.
+
+    >>> short("7ec5a356d81c0f2b.2")
+    '7ec5a356.2'
+    """
+    mark, dot, number = version.partition(".")
+    return f"{mark[:8]}{dot}{number}"
+
+
 def moment(at: str) -> str:
     """An ISO 8601 time in UTC as local date and time."""
     return datetime.fromisoformat(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
@@ -88,14 +98,16 @@ def cell(value: Any) -> str:
     return text if len(text) <= _CELL_WIDTH else f"{text[: _CELL_WIDTH - 1]}…"
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], indent: str = "") -> list[str]:
-    """Lines of aligned columns; columns of numbers to the right.
+def table(
+    headers: Sequence[str], rows: Iterable[Sequence[Any]], indent: str = "", *, thousands: bool = False
+) -> list[str]:
+    """Lines of aligned columns; columns of numbers to the right. `thousands` is for counts, not for identifiers.
 
-    >>> table(["name", "rows"], [["a", 5], ["long", 12000]])
-    ['name  rows', 'a        5', 'long  12,000'...
+    >>> table(["name", "rows"], [["a", 5], ["long", 12000]], thousands=True)
+    ['name    rows', 'a          5', 'long  12,000']
     """
     values = [list(row) for row in rows]
-    shown = [[f"{value:,}" if _is_count(value) else cell(value) for value in row] for row in values]
+    shown = [[f"{value:,}" if thousands and _is_count(value) else cell(value) for value in row] for row in values]
     numeric = [all(_is_number(row[n]) for row in values) and bool(values) for n in range(len(headers))]
     grid = [list(map(str, headers)), *shown]
     widths = [max(len(row[n]) for row in grid) for n in range(len(headers))]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from headrace.cli.command import Command, add_environment, add_json
 from headrace.cli.console import STYLES, say, say_json
-from headrace.cli.format import duration, moment
+from headrace.cli.format import duration, moment, short
 
 if TYPE_CHECKING:
     from headrace.builder.project import Project
@@ -86,7 +86,7 @@ def _print(move: dict[str, Any]) -> None:
     rows = "deleted" if move["rows"] is None else f"{move['rows']:,} rows"
     took = "" if move["seconds"] is None else duration(move["seconds"])
     say(
-        f"{'*' if move['current'] else ' '} {moment(move['at'])}  {move['version'][:8]}  ",
+        f"{'*' if move['current'] else ' '} {moment(move['at'])}  {short(move['version']).ljust(10)}  ",
         (move["state"].ljust(7), STYLES.get(move["state"], "")),
         f"  {rows:>14}  {took:>8}  {'; '.join(move['changes'])}",
     )

@@ -75,7 +75,7 @@ def current_bundle(project: Project, cascade: str) -> Bundle:
         key = one_asset(cascade, [key for key in declared if key.startswith("cascades/") and key.count("/") == 1])
         raise NotBuilt(key, project.environment)
     key = one_asset(cascade, built)
-    project.store.load(key, versions[key])  # raises CorruptObject for files that are missing or cut off
+    project.store.verify(project.store.load(key, versions[key]))  # raises CorruptObject for damaged files
     return load_bundle(folders[key])
 
 

@@ -13,8 +13,6 @@ from headrace.cli.console import STYLES, Piece, say
 from headrace.cli.format import duration
 
 if TYPE_CHECKING:
-    from rich.live import Live
-
     from headrace.builder.build import Listener
     from headrace.builder.materialize import Outcome
 
@@ -26,8 +24,9 @@ def progress(*, quiet: bool = False, stream: TextIO | None = None) -> Iterator[L
     if quiet:
         yield None
     elif stream.isatty():
-        with _live(stream) as live:
-            yield LiveProgress(live)
+        live = LiveProgress(stream)
+        with live.display:
+            yield live
     else:
         yield LineProgress(stream)
 
@@ -57,22 +56,30 @@ class LineProgress:
         self._line("skipped", asset, f"because {because} failed")
 
     def _line(self, state: str, asset: str, text: str) -> None:
-        with self._lock:
-            self._say((state.ljust(7), STYLES[state]), f"  {asset}  {text}")
+        self._say((state.ljust(7), STYLES[state]), f"  {asset}  {text}")
 
     def _say(self, *pieces: str | Piece) -> None:
-        say(*pieces, stream=self._stream)
-        self._stream.flush()
+        with self._lock:
+            say(*pieces, stream=self._stream)
+            self._stream.flush()
 
 
 class LiveProgress(LineProgress):
     """The same lines, and below them what is running, with its latest message and how long it has been at it."""
 
-    def __init__(self, live: Live) -> None:
-        super().__init__(sys.stderr)
-        self._live = live
+    def __init__(self, stream: TextIO) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        super().__init__(stream)
         self._running: dict[str, tuple[float, str]] = {}
-        live.get_renderable = self._show  # type: ignore[method-assign]  # rendered anew at each refresh
+        self.display = Live(
+            console=Console(file=stream, highlight=False),
+            get_renderable=self._show,
+            refresh_per_second=8,
+            transient=True,
+            redirect_stdout=False,
+        )
 
     def started(self, asset: str) -> None:
         with self._lock:
@@ -98,7 +105,9 @@ class LiveProgress(LineProgress):
     def _say(self, *pieces: str | Piece) -> None:
         from rich.text import Text
 
-        self._live.console.print(Text.assemble(*pieces), soft_wrap=True)
+        # Without our lock: the display takes its own first, and then asks for what is running.
+        self.display.console.print(Text.assemble(*pieces), soft_wrap=True)
+        self.display.refresh()
 
     def _show(self) -> Any:
         from rich.text import Text
@@ -111,13 +120,3 @@ class LiveProgress(LineProgress):
             for asset, (since, message) in running
         ]
         return Text("\n").join(lines)
-
-
-@contextmanager
-def _live(stream: TextIO) -> Iterator[Live]:
-    from rich.console import Console
-    from rich.live import Live
-
-    console = Console(file=stream, highlight=False)
-    with Live(console=console, refresh_per_second=8, transient=True, redirect_stdout=False) as live:
-        yield live

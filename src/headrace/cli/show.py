@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from headrace.cli.command import Command, add_environment, add_json, whole_number
 from headrace.cli.console import STYLES, heading, say, say_json
-from headrace.cli.format import age, blob, duration, moment, size, table, to_json
+from headrace.cli.format import age, blob, duration, moment, short, size, table, to_json
 
 if TYPE_CHECKING:
     from headrace.builder.project import Project
@@ -41,7 +41,7 @@ def _show_all(project: Project, given: argparse.Namespace) -> int:
     if given.json:
         say_json({"environment": project.environment, "assets": [_brief(*one) for one in shown]})
         return 0
-    lines = table(["asset", "version", "rows", "age"], [_row(*one) for one in shown])
+    lines = table(["asset", "version", "rows", "age"], [_row(*one) for one in shown], thousands=True)
     width = max(map(len, lines))
     say((f"{lines[0].ljust(width)}  state", "dim"))
     for line, (step, _) in zip(lines[1:], shown, strict=True):
@@ -52,7 +52,7 @@ def _show_all(project: Project, given: argparse.Namespace) -> int:
 def _row(step: Any, manifest: Manifest | None) -> list[Any]:
     if manifest is None:
         return [step.asset, "", None, ""]
-    return [step.asset, manifest.short, manifest.rows, age(manifest.created_at)]
+    return [step.asset, short(manifest.version), manifest.rows, age(manifest.created_at)]
 
 
 def _brief(step: Any, manifest: Manifest | None) -> dict[str, Any]:
@@ -116,13 +116,13 @@ def _print(project: Project, manifest: Manifest, rows: list[tuple[Any, ...]]) ->
 
     declaration = project.graph.nodes[manifest.asset]
     say((manifest.asset, "bold"), f"  {declaration.description}")
-    say(f"version {manifest.short}, built {moment(manifest.created_at)} in {duration(manifest.seconds)}")
+    say(f"version {short(manifest.version)}, built {moment(manifest.created_at)} in {duration(manifest.seconds)}")
     say(f"{manifest.rows:,} rows, {len(manifest.columns)} columns, {size(_bytes(manifest))}")
     if declaration.owners:
         say(f"owned by {', '.join(declaration.owners)}")
     if manifest.inputs:
         heading("made from")
-        for line in table(["input", "version"], [(key, one["version"][:8]) for key, one in manifest.inputs.items()])[
+        for line in table(["input", "version"], [(key, short(one["version"])) for key, one in manifest.inputs.items()])[
             1:
         ]:
             say(f"  {line}")

@@ -12,8 +12,17 @@ from headrace.errors import DeclarationError, UnknownName
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
+def check_name(where: str, name: object) -> None:
+    """Refuse what cannot be the name of a folder, a SQL table and a Dagster asset alike."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        fix = "Use lower-case letters, digits and single underscores, starting with a letter."
+        raise DeclarationError(where, "cannot be used as a name.", fix=fix)
+
+
 def names(where: str, what: str, given: str | Iterable[str]) -> tuple[str, ...]:
     """`given` as a tuple of distinct names; one string stands for itself."""
+    if not isinstance(given, Iterable):
+        raise DeclarationError(where, f"{what} must be column names, got {given!r}.")
     found = (given,) if isinstance(given, str) else tuple(given)
     for name in found:
         if not isinstance(name, str) or not name:
@@ -50,9 +59,7 @@ class Declaration:
     noun: ClassVar[str] = "Declaration"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
-            fix = "Use lower-case letters, digits and single underscores, starting with a letter."
-            raise DeclarationError(f"{self.noun}({self.name!r})", "cannot be used as a name.", fix=fix)
+        check_name(self.where, self.name)
         self._set(owners=names(self.where, "owners", self.owners), tags=dict(self.tags))
         for owner in self.owners:
             if "@" not in owner and not owner.startswith("team:"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from headrace.declarations.base import Declaration, names, require_known
+from headrace.declarations.base import Declaration, check_name, names, require_known
 from headrace.declarations.estimator import describe_estimator
 from headrace.declarations.matrix import Matrix
 from headrace.errors import DeclarationError, UnknownName
@@ -36,10 +36,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         where = f"Stage({self.name!r})"
-        if not isinstance(self.name, str) or not self.name.isidentifier() or "__" in self.name:
-            raise DeclarationError(
-                where, "cannot be used as a name.", fix="Use letters, digits and single underscores."
-            )
+        check_name(where, self.name)
         if not isinstance(self.matrix, Matrix):
             raise DeclarationError(where, f"matrix is a {type(self.matrix).__name__}.", fix="Give a Matrix.")
         require_known(where, "target", [self.target], self.matrix.rows.labels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from headrace.declarations.base import Declaration, names
 from headrace.errors import DeclarationError
@@ -29,3 +30,6 @@ class Entity(Declaration):
         self._set(keys=names(self.where, "keys", self.keys))
         if not self.keys:
             raise DeclarationError(self.where, "has no keys.", fix="Name the columns that identify one.")
+
+    def data(self) -> dict[str, Any]:
+        return {"keys": list(self.keys)}

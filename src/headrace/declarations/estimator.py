@@ -27,18 +27,19 @@ def _describe(where: str, value: Any) -> Any:
         parameters = {name: _describe(where, one) for name, one in sorted(value.get_params(deep=False).items())}
         return {"class": _class_name(type(value)), "parameters": parameters}
     if isinstance(value, Mapping):
-        return {str(key): _describe(where, one) for key, one in sorted(value.items(), key=lambda pair: str(pair[0]))}
+        return {repr(key): _describe(where, one) for key, one in sorted(value.items(), key=lambda pair: repr(pair[0]))}
     if isinstance(value, set | frozenset):
         return sorted((_describe(where, one) for one in value), key=repr)
     if isinstance(value, list | tuple):
         return [_describe(where, one) for one in value]
     if hasattr(value, "tolist"):
         return {"array": value.tolist()}
-    if isinstance(value, type) or (hasattr(value, "__qualname__") and "<lambda>" not in value.__qualname__):
+    name = getattr(value, "__qualname__", getattr(value, "__name__", ""))  # NumPy's functions have only the second
+    if name and "<lambda>" not in name:
         return {"name": _class_name(value)}
     fix = "Use numbers, texts, lists, estimators, or named functions of a module."
     raise DeclarationError(where, f"estimator parameter {value!r} cannot be fingerprinted.", fix=fix)
 
 
 def _class_name(value: Any) -> str:
-    return f"{value.__module__}.{value.__qualname__}"
+    return f"{value.__module__}.{getattr(value, '__qualname__', value.__name__)}"

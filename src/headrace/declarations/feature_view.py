@@ -54,13 +54,20 @@ class FeatureView(Declaration):
     def __post_init__(self) -> None:
         super().__post_init__()
         entity = self.entity
-        entities = () if entity is None else (entity,) if isinstance(entity, Entity) else tuple(entity)
+        entities = () if entity is None else tuple(entity) if isinstance(entity, list | tuple) else (entity,)
+        for one in entities:
+            if not isinstance(one, Entity):
+                fix = "Give an hr.Entity, several, or None."
+                raise DeclarationError(self.where, f"entity is a {type(one).__name__}, {one!r}.", fix=fix)
         self._set(entity=entities, schema=resolve_schema(self.where, self.schema))
         self._set(rules=describe_schema(self.schema))
         if (self.source is None) == (self.derivation is None):
             fix = "Give source= and features=, or decorate a function with @hr.feature_view."
             raise DeclarationError(self.where, "needs either a source or a function.", fix=fix)
-        if isinstance(self.source, Source | FeatureView):
+        if self.source is not None and not isinstance(self.source, Source | FeatureView):
+            fix = "Give a Source or FeatureView."
+            raise DeclarationError(self.where, f"source is a {type(self.source).__name__}.", fix=fix)
+        if self.source is not None:
             self._set(timestamp=self.timestamp or self.source.timestamp, created=self.created or self.source.created)
         self._read_features()
         self._check_columns()
@@ -68,6 +75,9 @@ class FeatureView(Declaration):
 
     def _read_features(self) -> None:
         given = self.features
+        if self.source is not None and not given:
+            fix = "Give features=['title'], or features={'orders_7d': hr.Aggregate('count', over='7d')}."
+            raise DeclarationError(self.where, "has no features.", fix=fix)
         if given is None:
             return
         entries = given if isinstance(given, Mapping) else {name: name for name in names(self.where, "features", given)}
@@ -91,11 +101,9 @@ class FeatureView(Declaration):
         if self.windowed and self.timestamp is None:
             fix = "Give the source a timestamp: windows are counted back from it."
             raise DeclarationError(self.where, "has aggregates but no timestamp.", fix=fix)
-        clash = [name for name in self.feature_names() or () if name in (*self.keys, self.timestamp)]
+        clash = [name for name in self.feature_names() or () if name in (*self.keys, self.timestamp, self.created)]
         if clash:
-            raise DeclarationError(
-                self.where, f"feature {clash[0]!r} is also a key or the timestamp.", fix="Rename it."
-            )
+            raise DeclarationError(self.where, f"feature {clash[0]!r} is also a key or a time.", fix="Rename it.")
 
     def _check_ttl(self) -> None:
         ttl = self.lifetime
@@ -153,6 +161,7 @@ class FeatureView(Declaration):
             "created": self.created,
             "ttl": self.ttl,
             "schema": self.rules,
+            "order": [name for name, _ in self.selected or ()] or [one.name for one in self.windowed],
             **{f"feature {name}": column for name, column in self.selected or ()},
             **{f"feature {one.name}": [one.function, one.column, one.window, one.where] for one in self.windowed},
         }

@@ -32,6 +32,7 @@ def describe_schema(schema: Any) -> dict[str, Any] | None:
     return {
         "columns": columns,
         "checks": checks,
+        "order": list(columns),
         "strict": str(schema.strict),
         "coerce": bool(schema.coerce),
         "unique": list(schema.unique or ()),
@@ -49,5 +50,11 @@ def _describe_column(column: Any) -> dict[str, Any]:
     }
 
 
-def _describe_check(check: Any) -> dict[str, str]:
-    return {"name": str(check.name), "statistics": repr(sorted((check.statistics or {}).items(), key=str))}
+def _describe_check(check: Any) -> dict[str, Any]:
+    statistics = {str(name): _text(value) for name, value in (check.statistics or {}).items()}
+    return {"name": str(check.name), "statistics": statistics, "ignore_na": bool(check.ignore_na)}
+
+
+def _text(value: Any) -> str:
+    """A bound of a check; the order of a set's repr differs from process to process."""
+    return f"{{{', '.join(sorted(map(repr, value)))}}}" if isinstance(value, set | frozenset) else repr(value)

@@ -48,11 +48,16 @@ class TrainingSet(Declaration):
                 self.where, f"spine is a {type(self.spine).__name__}.", fix="Give a Source or FeatureView."
             )
         self._set(label=names(self.where, "label", self.label), keep=names(self.where, "keep", self.keep))
-        self._set(features=tuple(self.features), timestamp=self.timestamp or self.spine.timestamp)
+        given = self.features
+        single = isinstance(given, FeatureView | FeatureSelection)
+        self._set(features=(given,) if single else tuple(given), timestamp=self.timestamp or self.spine.timestamp)
         for one in self.features:
             if not isinstance(one, FeatureView | FeatureSelection):
                 fix = "Give views or parts of views, as in features=[activity, profile['title']]."
                 raise DeclarationError(self.where, f"{one!r} is no feature view.", fix=fix)
+        if self.split is not None and not isinstance(self.split, Split):
+            fix = 'Give hr.TimeSplit(test="14d"), hr.GroupSplit("customer_id") or hr.ColumnSplit("fold").'
+            raise DeclarationError(self.where, f"split is {self.split!r}.", fix=fix)
         if not self.label:
             raise DeclarationError(self.where, "has no label.", fix="Name the spine column to predict.")
         require_known(self.where, "spine column", self.spine_columns(), self.spine.columns())

@@ -64,4 +64,4 @@ class Transform(Declaration):
             f"block {block}": {"encoder": encoder.kind, "columns": list(encoder.columns), **encoder.parameters()}
             for block, encoder in self.encode.items()
         }
-        return {"fit_on": self.fit_on.key, **blocks}
+        return {"fit_on": self.fit_on.key, "order": list(self.encode), **blocks}

@@ -182,7 +182,9 @@ def _paired(join: WindowJoin, spine: str) -> str:
 def _relations(join: WindowJoin) -> str:
     """The spine and the events of its keys; events take the spine's key types, so both can share a column."""
     keys = ", ".join(key_names(join.keys))
-    spine = ["__row", *key_columns(column for column, _ in join.keys), f"{instant(join.spine_time)} as __at"]
+    # Before every event, so that a frame without a bound holds none: a null would sort last and hold them all.
+    moment = f"coalesce({instant(join.spine_time)}, {-FOREVER - 1})"
+    spine = ["__row", *key_columns(column for column, _ in join.keys), f"{moment} as __at"]
     created = f"{-FOREVER}" if join.created is None else f"coalesce({instant(join.created)}, {-FOREVER})"
     events = [*key_columns(column for _, column in join.keys), f"{instant(join.event_time)} as __at"]
     events += [f"{created} as __created", "true as __event"]

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from functools import lru_cache
 from typing import Any
+
+# Words that DuckDB reserves, so that they are never the name of a column unless quoted or after `as`.
+_KEYWORD = re.compile(
+    r"ALL|AND|ANTI|ANY|AS|ASC|ASOF|BETWEEN|BY|CASE|CAST|CROSS|DESC|DISTINCT|ELSE|END|EXCEPT|EXISTS|FALSE|FROM|FULL|GROUP"
+    r"|HAVING|IN|INNER|INTERSECT|IS|JOIN|LATERAL|LEFT|LIKE|LIMIT|NATURAL|NOT|NULL|OFFSET|ON|OR|ORDER|OUTER|OVER"
+    r"|PARTITION|POSITIONAL|QUALIFY|RIGHT|SELECT|SEMI|SOME|THEN|TRUE|UNION|USING|WHEN|WHERE|WINDOW|WITH",
+    re.IGNORECASE,
+)
 
 
 def canonical_json(value: Any) -> str:
@@ -34,20 +43,20 @@ def canonical_sql(sql: str) -> str:
     >>> canonical_sql("select 'A'") == canonical_sql("select 'a'")
     False
     """
-    from sqlglot.errors import SqlglotError
-    from sqlglot.tokens import Token, TokenType
-
-    def text(token: Token, following: Token | None) -> list[str]:
-        if token.token_type in (TokenType.STRING, TokenType.IDENTIFIER, TokenType.NUMBER):
-            return [token.token_type.name, token.text]
-        called = following is not None and following.token_type is TokenType.L_PAREN
-        named = token.token_type is TokenType.VAR and not called  # its case may be that of a column of the result
-        return [token.token_type.name, token.text if named else token.text.upper()]
-
     from sqlglot import tokenize
+    from sqlglot.errors import SqlglotError
 
     try:
-        tokens = tokenize(sql, dialect="duckdb")
+        tokens = [(token.token_type.name, token.text) for token in tokenize(sql, dialect="duckdb")]
     except SqlglotError:
         return sql
-    return canonical_json([text(*pair) for pair in zip(tokens, [*tokens[1:], None], strict=True)])
+    kinds = ["", *(kind for kind, _ in tokens), ""]
+    around = zip(kinds[:-2], tokens, kinds[2:], strict=True)
+    return canonical_json([[kind, _fold(kind, text, before, after)] for before, (kind, text), after in around])
+
+
+def _fold(kind: str, text: str, before: str, after: str) -> str:
+    """Text whose case means nothing in upper case; that of a name may be the case of a column of the result."""
+    if before in ("ALIAS", "DOT") or kind.endswith(("STRING", "IDENTIFIER")):
+        return text
+    return text.upper() if after == "L_PAREN" or _KEYWORD.fullmatch(text) else text

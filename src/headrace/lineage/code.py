@@ -93,7 +93,7 @@ class _Reached:
             self.parts[label] = text
 
     def _constant(self, label: str, value: Any) -> str:
-        if isinstance(value, _PLAIN) or isinstance(value, _TIMES):
+        if isinstance(value, (*_PLAIN, *_TIMES)):
             return repr(value)
         if isinstance(value, re.Pattern):
             return f"re {value.pattern!r} {value.flags}"
@@ -116,7 +116,7 @@ class _Reached:
 
 
 def _polars_text(value: Any) -> str | None:
-    """Data types and frames of polars in full: `repr` cuts long ones. Expressions may hold Python, so they have none."""
+    """What polars holds, in full: `repr` cuts long values. None for a lazy frame and for Python in an expression."""
     if type(value).__module__.partition(".")[0] != "polars":
         return None
     kind = type(value).__name__
@@ -124,4 +124,7 @@ def _polars_text(value: Any) -> str | None:
         return f"DataFrame {digest([str(value.schema), [repr(row) for row in value.rows()]])}"
     if kind == "Series":
         return f"Series {digest([value.name, str(value.dtype), repr(value.to_list())])}"
-    return None if kind in ("Expr", "LazyFrame") else repr(value)
+    if kind == "Expr":
+        text = value.meta.serialize(format="json")
+        return None if "AnonymousFunction" in text else f"Expr {digest(text)}"
+    return None if kind == "LazyFrame" else repr(value)

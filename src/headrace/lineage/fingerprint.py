@@ -10,8 +10,9 @@ from headrace.declarations.base import Declaration
 from headrace.declarations.cascade import Cascade, CascadeStage
 from headrace.declarations.feature_view import FeatureView
 from headrace.declarations.transform import Transform
-from headrace.lineage.canonical import canonical_sql, digest
+from headrace.lineage.canonical import canonical_json, canonical_sql, digest
 from headrace.lineage.code import code_parts
+from headrace.lineage.user_code import check_functions, estimator_code
 
 # Raise a noun's number when Headrace itself starts to compute something else from the same declaration.
 MEANING = {"sources": 1, "features": 1, "training_sets": 1, "transforms": 1, "matrices": 1, "cascades": 1}
@@ -20,6 +21,7 @@ MEANING = {"sources": 1, "features": 1, "training_sets": 1, "transforms": 1, "ma
 def parts_of(declaration: Declaration) -> dict[str, Any]:
     """Everything but the inputs' content that decides an asset's content, as JSON values by name."""
     parts: dict[str, Any] = {"headrace": MEANING[declaration.kind], **declaration.data()}
+    parts |= code_parts(f"{declaration.where}.schema", *check_functions(getattr(declaration, "schema", None)))
     if isinstance(declaration, FeatureView) and declaration.derivation is not None:
         derivation = declaration.derivation
         if derivation.sql is not None:
@@ -27,6 +29,8 @@ def parts_of(declaration: Declaration) -> dict[str, Any]:
         else:
             parts |= code_parts(declaration.where, derivation.function)
     if isinstance(declaration, Cascade | CascadeStage):
+        stages = declaration.stages if isinstance(declaration, Cascade) else [declaration.stage]
+        parts |= code_parts(declaration.where, *(one for stage in stages for one in estimator_code(stage.estimator)))
         parts["library scikit-learn"] = version("scikit-learn")
     if isinstance(declaration, Transform):
         parts |= _encoder_libraries(declaration)
@@ -47,7 +51,7 @@ def name_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[tupl
     """(kind, what a person would say) for each part that differs between two versions."""
     changes = []
     for name in sorted({*before, *now}):
-        if before.get(name) != now.get(name):
+        if canonical_json(before.get(name)) != canonical_json(now.get(name)):  # one of them has been through JSON
             changes.append((_change_kind(name), _say(name, before.get(name), now.get(name))))
     return changes
 

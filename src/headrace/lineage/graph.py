@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator, Mapping
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 from types import ModuleType
 
 from headrace.declarations.base import Declaration
@@ -25,7 +25,7 @@ class Graph:
         for declaration in declarations:
             _add(found, declaration)
         edges = {key: tuple(one.key for one in declaration.inputs) for key, declaration in found.items()}
-        order = tuple(TopologicalSorter({key: edges[key] for key in sorted(edges)}).static_order())
+        order = _upstream_first(edges)
         self.nodes: Mapping[str, Declaration] = {key: found[key] for key in order}
         self.upstream: Mapping[str, tuple[str, ...]] = {key: edges[key] for key in order}
         self.downstream: Mapping[str, tuple[str, ...]] = {
@@ -43,6 +43,13 @@ class Graph:
     def descendants(self, key: str) -> set[str]:
         """Everything that depends on `key`, at any distance."""
         return _reach(self.downstream, key)
+
+
+def _upstream_first(edges: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    try:
+        return tuple(TopologicalSorter({key: edges[key] for key in sorted(edges)}).static_order())
+    except CycleError as error:
+        raise DeclarationError(error.args[1][0], f"reads itself: {' -> '.join(error.args[1])}.") from None
 
 
 def _reach(edges: Mapping[str, tuple[str, ...]], start: str) -> set[str]:

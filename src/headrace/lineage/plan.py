@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from headrace.declarations.base import Declaration
-from headrace.errors import SourceError
+from headrace.errors import CorruptObject, SourceError
 from headrace.lineage.fingerprint import fingerprint, name_changes
 from headrace.lineage.graph import Graph
 
@@ -36,7 +36,10 @@ class Facts(Protocol):
         """All that decides an asset besides its inputs; raises SourceError for raw data that cannot be read."""
         ...
 
-    def current(self, asset: str) -> Version | None: ...
+    def current(self, asset: str) -> Version | None:
+        """The current version; raises CorruptObject for a damaged one."""
+        ...
+
     def find(self, asset: str, fingerprint: str) -> Version | None: ...
 
 
@@ -87,44 +90,52 @@ def make_plan(
 def decide(declaration: Declaration, facts: Facts, upstream: Mapping[str, Step], *, forced: bool = False) -> Step:
     """The state of one asset, given those of its inputs."""
     key = declaration.key
-    current = facts.current(key)
+    damage: tuple[Reason, ...] = ()
+    try:
+        current = facts.current(key)
+    except CorruptObject as error:
+        current, damage = None, (Reason("damaged", str(error)),)
     try:
         parts = facts.parts(declaration)
     except SourceError as error:
         return Step(key, "build", (Reason("unreadable", str(error)),), None, None)
     unknown = [step for step in upstream.values() if step.digest is None]
+    digests = {one: step.digest for one, step in upstream.items() if step.digest is not None}
+    reasons = damage or _reasons(current, parts, digests, upstream)
     if unknown:
-        return _undecided(key, current, parts, unknown, forced)
-    digests = {one: step.digest or "" for one, step in upstream.items()}
+        return _undecided(key, reasons, unknown, forced)
     mark = fingerprint(parts, digests)
     if forced:
         return Step(key, "build", (Reason("forced", "forced"),), mark, None)
     if current is not None and current.fingerprint == mark:
         return Step(key, "fresh", (), mark, current.digest)
     stored = facts.find(key, mark)
-    reasons = _reasons(current, parts, digests)
     if stored is not None:
         found = Reason("stored", f"version {stored.version[:8]} has exactly these inputs and this code")
         return Step(key, "reuse", (found, *reasons), mark, stored.digest)
     return Step(key, "build", reasons, mark, None)
 
 
-def _undecided(key: str, current: Version | None, parts: dict[str, Any], unknown: Sequence[Step], forced: bool) -> Step:
+def _undecided(key: str, reasons: tuple[Reason, ...], unknown: Sequence[Step], forced: bool) -> Step:
+    """What does not hang on the inputs still to come decides; nothing such, and it waits for them."""
     if forced:
-        return Step(key, "build", (Reason("forced", "forced"),), None, None)
-    if current is None:
-        return Step(key, "build", (Reason("never_built", "never built"),), None, None)
-    changed = tuple(Reason(kind, detail) for kind, detail in name_changes(current.parts, parts))
-    if changed:
-        return Step(key, "build", changed, None, None)
+        reasons = (Reason("forced", "forced"),)
+    if reasons:
+        return Step(key, "build", reasons, None, None)
     waits = tuple(Reason("upstream", f"only if {step.asset} comes out different") for step in unknown)
     return Step(key, "pending", waits, None, None)
 
 
-def _reasons(current: Version | None, parts: dict[str, Any], digests: Mapping[str, str]) -> tuple[Reason, ...]:
+def _reasons(
+    current: Version | None, parts: dict[str, Any], digests: Mapping[str, str], inputs: Iterable[str]
+) -> tuple[Reason, ...]:
+    """How it differs from its current version; `digests` are of those `inputs` whose content is known."""
     if current is None:
         return (Reason("never_built", "never built"),)
     own = [Reason(kind, detail) for kind, detail in name_changes(current.parts, parts)]
     before = current.input_digests
-    inputs = [Reason("input_changed", f"{one} changed") for one in sorted(digests) if before.get(one) != digests[one]]
-    return (*own, *inputs)
+    changed = [one for one in sorted(digests) if one in before and before[one] != digests[one]]
+    reasons = [Reason("input_changed", f"{one} changed") for one in changed]
+    reasons += [Reason("input_changed", f"{one} is a new input") for one in sorted({*inputs} - {*before})]
+    reasons += [Reason("input_changed", f"{one} is no longer an input") for one in sorted({*before} - {*inputs})]
+    return (*own, *reasons)

@@ -1,1 +1,1 @@
-"""Dagster: declarations as assets, with checks, metadata and plots. Thin: what is computed is the builder's business."""
+"""Dagster: declarations as assets, with checks, metadata and plots. What is computed is the builder's business."""

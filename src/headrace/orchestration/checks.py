@@ -1,4 +1,4 @@
-"""The schema of each asset as a Dagster check: evaluated before anything is published, so it blocks what is downstream."""
+"""The schema of each asset as a Dagster check, evaluated before anything is published: it blocks what is downstream."""
 
 from __future__ import annotations
 
@@ -38,9 +38,14 @@ def passed(declaration: Declaration, manifest: Manifest) -> dg.AssetCheckResult:
         passed=True,
         asset_key=asset_key(manifest.asset),
         check_name=SCHEMA,
-        description=f"{facts.get('rules', 0)} rule(s) of {facts.get('columns', 0)} columns hold for every row.",
+        description=_summary(facts),
         metadata=present({**facts, "version": manifest.version, "rules by column": _rules(declaration)}),
     )
+
+
+def _summary(facts: dict[str, Any]) -> str:
+    columns = f"{facts.get('columns', 0)} columns are there with their types"
+    return f"{columns}; {facts.get('rules', 0)} rule(s) hold for each of {facts.get('rows', 0)} rows."
 
 
 def failed(declaration: Declaration, error: Exception) -> dg.AssetCheckResult:
@@ -50,9 +55,15 @@ def failed(declaration: Declaration, error: Exception) -> dg.AssetCheckResult:
         asset_key=asset_key(declaration.key),
         check_name=SCHEMA,
         severity=dg.AssetCheckSeverity.ERROR,
-        description=str(error).splitlines()[0] if str(error) else type(error).__name__,
+        description=_broken(error),
         metadata=failure_metadata(error),
     )
+
+
+def _broken(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return "; ".join(f"{one['column']}: {one['check']} ({one['count']} rows)" for one in error.failures[:3])
+    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 def failure_metadata(error: Exception) -> dict[str, Any]:
@@ -79,5 +90,14 @@ def _rules(declaration: Declaration) -> dg.MetadataValue | None:
 def _in_words(rule: dict[str, Any]) -> str:
     words = [] if rule["nullable"] else ["not null"]
     words += ["unique"] if rule["unique"] else []
-    words += [f"{check['name']} {check['statistics']}" for check in rule["checks"]]
-    return ", ".join(words)
+    return ", ".join(words + [say_check(check) for check in rule["checks"]])
+
+
+def say_check(check: dict[str, Any]) -> str:
+    """A rule of a schema in words.
+
+    >>> say_check({"name": "in_range", "statistics": {"min_value": "0", "max_value": "120", "include_min": "True"}})
+    'in range (min 0, max 120)'
+    """
+    said = [f"{name.removesuffix('_value')} {value}" for name, value in check["statistics"].items() if value != "True"]
+    return str(check["name"]).replace("_", " ") + (f" ({', '.join(said)})" if said else "")

@@ -11,10 +11,11 @@ from typing import Any
 
 import dagster as dg
 
-from headrace.builder.project import Project, find_root, project_from
+from headrace.builder.project import Project, project_from
 from headrace.declarations.base import Declaration
 from headrace.orchestration.assets import asset_of
 from headrace.orchestration.warehouse import Warehouse
+from headrace.settings import find_root
 
 BUILD_ALL = "build_all"
 

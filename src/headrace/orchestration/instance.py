@@ -17,6 +17,8 @@ _SETTINGS = """\
 # Written once by Headrace; change it as you like. Set DAGSTER_HOME to use an instance of your own.
 telemetry:
   enabled: false
+nux:
+  enabled: false
 run_coordinator:
   module: dagster._core.run_coordinator
   class: DefaultRunCoordinator
@@ -26,7 +28,7 @@ run_coordinator:
 def dagster_home(project: Project) -> Path:
     """The folder of the project's Dagster instance: DAGSTER_HOME if that is set, else `dagster` in its store.
 
-    The folder is made when absent, and in the store also its dagster.yaml. Somebody's own DAGSTER_HOME is left as it is.
+    The folder is made when absent, and in the store also its dagster.yaml. A DAGSTER_HOME of yours is left as it is.
     """
     given = os.environ.get("DAGSTER_HOME")
     home = Path(given).expanduser() if given else project.store_folder / "dagster"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -10,7 +11,9 @@ import dagster as dg
 from headrace.builder.materialize import Outcome
 from headrace.builder.project import Project
 from headrace.declarations.base import Declaration, table_name
+from headrace.declarations.transform import Transform
 from headrace.engine.session import MAIN_TABLE
+from headrace.orchestration.checks import say_check
 from headrace.orchestration.nouns import noun_metadata
 from headrace.orchestration.preview import column_ranges, first_rows, pictures, preview
 from headrace.orchestration.tables import present, size, table
@@ -24,8 +27,6 @@ def metadata_of(project: Project, declaration: Declaration, outcome: Outcome) ->
     """Everything that a person wants to see of an asset's current version. Reads its manifest and a few rows."""
     manifest = outcome.manifest
     path = project.store.folder(manifest.asset, manifest.version) / MAIN_TABLE
-    frame = first_rows(path)
-    ranges = column_ranges(path)
     return present(
         {
             **_origin(outcome),
@@ -35,15 +36,18 @@ def metadata_of(project: Project, declaration: Declaration, outcome: Outcome) ->
             "dagster/column_schema": _schema(declaration, manifest),
             "dagster/column_lineage": _column_lineage(manifest),
             **noun_metadata(declaration, manifest, path),
-            "preview": preview(frame),
-            **pictures(frame),
-            "columns": table([{"column": n, "type": t, **ranges.get(n, {})} for n, t in manifest.columns])
-            if set(ranges) >= {name for name, _ in manifest.columns}
-            else None,
+            **({} if isinstance(declaration, Transform) else _look(manifest, path)),
             "column lineage": _lineage_table(manifest),
             "inputs": table({"asset": key, "version": one["version"]} for key, one in manifest.inputs.items()),
         }
     )
+
+
+def _look(manifest: Manifest, path: Path) -> dict[str, Any]:
+    """Some rows, pictures, and the range of each column (not of nested ones, whose parts are stored apart)."""
+    frame, ranges = first_rows(path), column_ranges(path)
+    columns = ({"column": name, "type": kind, **ranges[name]} for name, kind in manifest.columns if name in ranges)
+    return {"preview": preview(frame), **pictures(frame), "columns": table(columns)}
 
 
 def _origin(outcome: Outcome) -> dict[str, Any]:
@@ -72,7 +76,7 @@ def _schema(declaration: Declaration, manifest: Manifest) -> dg.TableSchema:
 def _constraints(rules: Mapping[str, Any] | None) -> dg.TableColumnConstraints | None:
     if rules is None:
         return None
-    others = [f"{check['name']} {check['statistics']}" for check in rules["checks"]]
+    others = [say_check(check) for check in rules["checks"]]
     return dg.TableColumnConstraints(nullable=rules["nullable"], unique=rules["unique"], other=others)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import dagster as dg
@@ -24,13 +24,13 @@ from headrace.store.manifest import Manifest
 
 _MOST_FITTED = 50
 _MOST_LABELS = 10
+_MOST_FILES = 10
 
 
 def noun_metadata(declaration: Declaration, manifest: Manifest, path: Path) -> dict[str, Any]:
     """The metadata that only this kind of declaration has; None where there is nothing to show."""
     if isinstance(declaration, Source):
-        files = [name.removeprefix("file ") for name in manifest.parts if name.startswith("file ")]
-        return {"files": table(({"file": name} for name in sorted(files)), most=20)}
+        return _source(declaration, manifest)
     if isinstance(declaration, FeatureView):
         return _feature_view(declaration, manifest)
     if isinstance(declaration, TrainingSet):
@@ -43,6 +43,15 @@ def noun_metadata(declaration: Declaration, manifest: Manifest, path: Path) -> d
     if isinstance(declaration, CascadeStage):
         return _stage(manifest, path)
     return _cascade(manifest) if isinstance(declaration, Cascade) else {}
+
+
+def _source(source: Source, manifest: Manifest) -> dict[str, Any]:
+    names = sorted(name.removeprefix("file ") for name in manifest.parts if name.startswith("file "))
+    data = [name for name in names if PurePath(name).suffix == PurePath(source.path).suffix]
+    return {
+        "files": table(({"file": name} for name in data), most=_MOST_FILES),
+        "image files": len(names) - len(data) if source.images else None,
+    }
 
 
 def _listed(facts: Mapping[str, Any]) -> dict[str, object]:
@@ -72,7 +81,7 @@ def _training_set(training_set: TrainingSet, manifest: Manifest, path: Path) -> 
     counts: Mapping[str, int] = manifest.details.get("split", {})
     rows = [
         {"split": name, "rows": count, "share": f"{count / max(manifest.rows, 1):.1%}"}
-        for name, count in counts.items()
+        for name, count in sorted(counts.items(), key=lambda pair: SPLITS.index(pair[0]))
     ]
     labels = manifest.details.get("labels", {})
     found: dict[str, Any] = {
@@ -100,7 +109,10 @@ def _transform(manifest: Manifest, path: Path) -> dict[str, Any]:
         pl.len().alias("columns"), pl.col("feature").unique(maintain_order=True).str.join(", ").alias("features")
     )
     fitted = manifest.details.get("fitted on", {})
-    rows = ({**row, "fitted": _fitted(row["fitted"])} for row in frame.iter_rows(named=True))
+    rows = (
+        {"column": row["column"], "encoder": row["encoder"], "fitted": _fitted(row["fitted"])}
+        for row in frame.iter_rows(named=True)
+    )
     return {
         "fitted on": f"{fitted['rows']} rows of {fitted['asset']}, split {fitted['split']}" if fitted else None,
         "blocks": table(blocks.to_dicts()),
@@ -131,14 +143,26 @@ def _stage(manifest: Manifest, path: Path) -> dict[str, Any]:
 def _cascade(manifest: Manifest) -> dict[str, Any]:
     from headrace.orchestration.plots import plot_cascade
 
-    metrics = manifest.details.get("metrics", {})
+    measured = manifest.details.get("metrics", {})
+    metrics = {target: dict(sorted(found.items(), key=_whole_first)) for target, found in measured.items()}
     image = plot_cascade(metrics)
     tables = {f"metrics of {target}": _metrics("measured", found) for target, found in metrics.items()}
     return {**tables, "plot": None if image is None else dg.MetadataValue.md(picture(image, "plot", "png"))}
 
 
+def _whole_first(entry: tuple[str, object]) -> tuple[bool, str]:
+    return entry[0] != "end to end", entry[0]
+
+
 def _metrics(title: str, found: Mapping[str, Mapping[str, float]]) -> dg.MetadataValue | None:
     """A row for each thing measured, a column for each metric; empty where it was not measured."""
-    names = list(dict.fromkeys(name for values in found.values() for name in values))
-    rows = [{title: label, **{name: values.get(name, "") for name in names}} for label, values in found.items()]
+    names = list(dict.fromkeys(name for values in ({"rows": 0}, *found.values()) for name in values))
+    rows = [
+        {title: label, **{name.replace("_", " "): _digits(values.get(name)) for name in names}}
+        for label, values in found.items()
+    ]
     return table(rows)
+
+
+def _digits(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else cell(value)

@@ -16,6 +16,8 @@ from headrace.orchestration.tables import cell, image_format, table
 
 _ROWS = 10
 _COLUMNS = 30
+_WIDE = 60
+_TURNED_ROWS = 4
 _THUMBNAIL = 72
 _PICTURES = 8
 
@@ -27,8 +29,18 @@ def first_rows(path: Path) -> pl.DataFrame:
 
 
 def preview(frame: pl.DataFrame) -> dg.MetadataValue | None:
-    """The rows as a table; bytes as what they are and their size, long text cut."""
-    return table(frame.iter_rows(named=True))
+    """The rows as a table; bytes as what they are and their size, long text cut.
+
+    The page of an asset shows some sixty letters beside each other, so a wider table is turned: a line a column.
+    """
+    rows = list(frame.iter_rows(named=True))
+    if sum(max(len(name), 8) for name in frame.columns) <= _WIDE:
+        return table(rows)
+    shown = rows[:_TURNED_ROWS]
+    return table(
+        {"column": name, **{f"row {number}": row[name] for number, row in enumerate(shown, 1)}}
+        for name in (frame.columns if shown else ())
+    )
 
 
 def column_ranges(path: Path) -> dict[str, dict[str, str]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-_LONGEST = 80
+_LONGEST = 60
 _MAGIC = {b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"RIFF": "WEBP", b"BM": "BMP"}
 
 

@@ -13,10 +13,10 @@ from dagster_duckdb import DuckDBResource
 from pydantic import Field, field_validator
 
 from headrace.builder.project import Project, project_from
-from headrace.settings import find_root
 from headrace.builder.views import current_tables
 from headrace.engine.session import connect, literal, show_tables
 from headrace.errors import ProjectError
+from headrace.settings import find_root
 
 MEMORY = ":memory:"
 

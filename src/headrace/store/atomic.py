@@ -26,11 +26,19 @@ def disk_errors(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = _REASONS.get(error.errno or 0)
-        if reason is None:
+        found = disk_failure(error.filename or place, error.errno or 0)
+        if found is None:
             raise
-        problem = f"Cannot write {error.filename or place}: {reason}, then build again."
-        raise StoreError(f"{problem} Nothing was published; current versions stay as they are.") from error
+        raise found from error
+
+
+def disk_failure(place: Path | str, code: int) -> StoreError | None:
+    """The error for an errno that means a full, read-only or forbidden disk; None for any other."""
+    reason = _REASONS.get(code)
+    if reason is None:
+        return None
+    problem = f"Cannot write {place}: {reason}, then build again."
+    return StoreError(f"{problem} Nothing was published; current versions stay as they are.")
 
 
 def fsync_tree(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Content hashes of raw files, remembered by size, time and inode so that an unchanged file is not read again."""
+"""Content hashes of raw files, remembered by size, times and inode so that an unchanged file is not read again."""
 
 from __future__ import annotations
 
@@ -32,13 +32,14 @@ class FileHashes:
     def _hash(self, path: Path) -> str:
         known = self._load()
         status = os.stat(path)
-        stamp: list[object] = [status.st_size, status.st_mtime_ns, status.st_ino]
+        # The change time as well: a tool that sets the modification time back cannot set this one.
+        stamp: list[object] = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
         name = str(path)
-        if name in known and known[name][:3] == stamp:
-            return str(known[name][3])
+        if name in known and known[name][:-1] == stamp:
+            return str(known[name][-1])
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-        if time.time() - status.st_mtime > _RACY_SECONDS:
+        if time.time() - max(status.st_mtime, status.st_ctime) > _RACY_SECONDS:
             known[name] = [*stamp, digest]
             self._changed = True
         return digest
@@ -47,7 +48,7 @@ class FileHashes:
         if self._known is None:
             try:
                 self._known = dict(json.loads(self._path.read_text(encoding="utf-8")))
-            except (OSError, ValueError):
+            except (OSError, ValueError, TypeError):
                 self._known = {}  # the memory only saves time
         return self._known
 
@@ -55,7 +56,7 @@ class FileHashes:
         if not self._changed:
             return
         try:
-            write_atomically(self._path, json.dumps(self._known))
-        except PermissionError:
-            return  # a reader of somebody else's store hashes again next time
+            write_atomically(self._path, json.dumps(dict(self._load())))  # a copy: other threads may be hashing
+        except OSError:
+            return  # whoever cannot write here, or has no space left, hashes again next time
         self._changed = False

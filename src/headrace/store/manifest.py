@@ -65,6 +65,8 @@ def read_manifest(folder: Path) -> Manifest:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CorruptObject(f"{path} cannot be read: {error}. Delete that folder and build again.") from error
+    if not isinstance(values, dict):
+        raise CorruptObject(f"{path} is no manifest. Delete that folder and build again.")
     if values.get("format", 0) > FORMAT:
         raise CorruptObject(f"{path} was written by a newer Headrace (format {values['format']}). Upgrade headrace.")
     try:

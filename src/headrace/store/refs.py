@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from filelock import FileLock
 
@@ -48,8 +49,6 @@ class Refs:
                 if kept == before:
                     return
                 now = datetime.now(UTC).isoformat(timespec="milliseconds")
-                content = {"environment": self.environment, "updated_at": now, "assets": kept}
-                write_atomically(self._path, json.dumps(content, indent=1))
                 moves = [
                     {
                         "at": now,
@@ -62,19 +61,36 @@ class Refs:
                     for asset, version in versions.items()
                     if before.get(asset) != version
                 ]
+                # The log first: a disk that is full then stops the move as well, and nothing was published.
                 self._append(moves)
+                content = {"environment": self.environment, "updated_at": now, "assets": kept}
+                write_atomically(self._path, json.dumps(content, indent=1))
 
     def _append(self, moves: list[dict[str, Any]]) -> None:
-        with self._log.open("a", encoding="utf-8") as file:
-            file.write("".join(json.dumps(move) + "\n" for move in moves))
+        lines = "".join(json.dumps(move) + "\n" for move in moves)
+        with self._log.open("a+b") as file:
+            if file.tell() and not self._ends_whole(file):
+                lines = "\n" + lines
+            file.write(lines.encode())
+
+    @staticmethod
+    def _ends_whole(file: BinaryIO) -> bool:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
 
     def history(self, asset: str | None = None) -> list[dict[str, Any]]:
         """Every move of the refs, oldest first: `at`, `asset`, `from`, `to`, `state`, `run_id`."""
         try:
-            text = self._log.read_text(encoding="utf-8")
+            text = self._log.read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
             return []
-        # A crash in the middle of an append leaves a last line without its newline: that move is in the ref file.
-        whole = text[: text.rfind("\n") + 1].splitlines()
-        moves = [json.loads(line) for line in whole]
+        moves = [move for move in map(_move, text.split("\n")) if move is not None]
         return [move for move in moves if asset is None or move["asset"] == asset]
+
+
+def _move(line: str) -> dict[str, Any] | None:
+    """A line of the log; None for what a crash in the middle of an append left, a move that never came about."""
+    try:
+        return dict(json.loads(line))
+    except ValueError:
+        return None

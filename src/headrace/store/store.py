@@ -78,8 +78,8 @@ class Store:
     def find(self, asset: str, fingerprint: str) -> Manifest | None:
         """The newest sound version with that fingerprint, in whatever environment it was built."""
         folder = self.root / "objects" / asset
-        names = sorted((path.name for path in folder.glob(f"{fingerprint[:VERSION_LENGTH]}*")), reverse=True)
-        for name in names:
+        names = (path.name for path in folder.glob(f"{fingerprint[:VERSION_LENGTH]}*"))
+        for name in sorted(names, key=_number, reverse=True):
             try:
                 manifest = self.load(asset, name)
             except CorruptObject:
@@ -105,11 +105,10 @@ class Store:
     @contextmanager
     def draft(self) -> Iterator[Path]:
         """A new empty folder to write a version into; gone afterwards, unless published."""
-        folder = self.root / "drafts" / uuid.uuid4().hex
-        lock = FileLock(f"{folder}.lock")
-        with disk_errors(folder):
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
+        drafts = self.root / "drafts"
+        with disk_errors(drafts):
+            drafts.mkdir(parents=True, exist_ok=True)
+            folder, lock = _locked_name(drafts)
             folder.mkdir()
         try:
             yield folder
@@ -125,7 +124,7 @@ class Store:
         fingerprint but other content, as a forced rebuild of something not deterministic makes, stands beside it.
         """
         standing = self.find(manifest.asset, manifest.fingerprint)
-        if standing is not None and standing.digest == manifest.digest:
+        if standing is not None and standing.digest == manifest.digest and self._is_sound(standing):
             return standing
         target = self._free_folder(manifest)
         sealed = replace(manifest, version=target.name, files=_all_files(draft))
@@ -134,13 +133,23 @@ class Store:
             fsync_tree(draft)
             target.parent.mkdir(parents=True, exist_ok=True)
             os.rename(draft, target)
-            fsync_folder(target.parent)
+            for folder in (target.parent, *target.parent.parents):  # some of them may be new
+                fsync_folder(folder)
+                if folder == self.root:
+                    break
         return sealed
+
+    def _is_sound(self, manifest: Manifest) -> bool:
+        try:
+            self.verify(manifest)
+        except CorruptObject:
+            return False  # a forced build heals it: what is published now stands beside it
+        return True
 
     def _free_folder(self, manifest: Manifest) -> Path:
         folder = self.root / "objects" / manifest.asset
         name = manifest.fingerprint[:VERSION_LENGTH]
-        taken = len(list(folder.glob(f"{name}*")))
+        taken = max((_number(path.name) for path in folder.glob(f"{name}*")), default=0)
         return folder / (f"{name}.{taken + 1}" if taken else name)
 
     def sweep(self) -> int:
@@ -157,6 +166,22 @@ class Store:
             lock.release()
             removed += 1
         return removed
+
+
+def _locked_name(drafts: Path) -> tuple[Path, FileLock]:
+    """A draft's name with its lock held. A sweep that finds the lock file before it is held takes it away."""
+    while True:
+        folder = drafts / uuid.uuid4().hex
+        lock = FileLock(f"{folder}.lock")
+        lock.acquire()
+        if Path(lock.lock_file).exists():
+            return folder, lock
+        lock.release()
+
+
+def _number(version: str) -> int:
+    """Which of the versions with one fingerprint: 1 for `ab12`, 2 for `ab12.2`."""
+    return int(version.partition(".")[2] or 1)
 
 
 def _all_files(folder: Path) -> dict[str, dict[str, Any]]:

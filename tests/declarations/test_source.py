@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pandera.polars as pa
+import polars as pl
+import pytest
+
+import headrace as hr
+from headrace.errors import DeclarationError, UnknownName
+
+
+class Orders(pa.DataFrameModel):
+    order_id: int
+    ordered_at: pl.Datetime
+    amount: float = pa.Field(ge=0)
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [("a.csv", "csv"), ("a.TSV", "csv"), ("x/*.parquet", "parquet"), ("a.json", "json"), ("a.ndjson", "json")],
+)
+def test_format_is_told_from_the_name(path, kind):
+    assert hr.Source("orders", path=path).format == kind
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"path": "orders.xlsx"}, "cannot tell the format of 'orders.xlsx'. Say format="),
+        ({"format": "parqet"}, "unknown format 'parqet'. Did you mean 'parquet'"),
+        ({"schema": dict}, "schema is type. Give a pandera.polars"),
+        ({"keys": ["id", "id"]}, "keys repeats id"),
+    ],
+)
+def test_mistakes(changes, message):
+    with pytest.raises(DeclarationError, match=rf"Source\('orders'\): {message}"):
+        hr.Source("orders", **{"path": "orders.csv", **changes})
+
+
+@pytest.mark.parametrize(
+    "changes", [{"keys": ["order_ids"]}, {"timestamp": "orderd_at"}, {"created": "amount_"}, {"images": ["amont"]}]
+)
+def test_a_column_that_the_schema_has_not_is_refused_with_the_nearest(changes):
+    with pytest.raises(UnknownName, match="unknown column .* Did you mean .* Known: amount, order_id, ordered_at"):
+        hr.Source("orders", path="orders.csv", schema=Orders, **changes)
+
+
+def test_a_model_and_its_schema_are_the_same():
+    model = hr.Source("orders", path="orders.csv", schema=Orders)
+    assert model == hr.Source("orders", path="orders.csv", schema=Orders.to_schema())
+    assert model.columns() == ("order_id", "ordered_at", "amount")
+
+
+def test_another_bound_is_another_source():
+    def source(least: float) -> hr.Source:
+        schema = pa.DataFrameSchema({"amount": pa.Column(float, pa.Check.ge(least))})
+        return hr.Source("orders", path="orders.csv", schema=schema)
+
+    assert source(0) == source(0)
+    assert source(0) != source(1)
+
+
+def test_without_a_schema_columns_are_not_known():
+    assert hr.Source("orders", path="orders.csv", keys=["whatever"]).columns() is None
