@@ -60,15 +60,9 @@ class UnknownAsset(HeadraceError):
     def __init__(self, given: str, known: Iterable[str]) -> None:
         self.given = given
         self.known = sorted(known)
-        self.suggestion = closest(given, self.known) or self._closest_tail(given)
+        self.suggestion = closest(given, self.known)
         hint = f" Did you mean {self.suggestion!r}?" if self.suggestion else ""
         super().__init__(f"No asset {given!r} in this project.{hint} Assets: {name_list(self.known, 40)}.")
-
-    def _closest_tail(self, given: str) -> str | None:
-        """The key whose part after the first slash is nearest: people leave the first part out."""
-        tails = {key.partition("/")[2]: key for key in self.known}
-        found = closest(given, tails)
-        return tails[found] if found else None
 
 
 class NotBuilt(HeadraceError):

@@ -109,12 +109,6 @@ def test_a_table_and_json(paths, capsys):
     assert isinstance(rows[0]["bought"], bool)
 
 
-def test_no_rows_give_no_answers(root, paths):
-    pl.read_parquet(paths["parquet"]).clear().write_parquet(root / "data" / "none.parquet")
-    assert answers(root, "data/none.parquet").height == 0
-    assert answers(root, "data/none.parquet", "--one-by-one").height == 0
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [

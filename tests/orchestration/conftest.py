@@ -81,7 +81,7 @@ def declarations(about: str = "", over: str = "7d", level: float = 1.0) -> list[
         "activity", entity=customer, source=orders, features={"spend": hr.Aggregate("sum", "amount", over=over)}
     )
 
-    @hr.feature_view(entity=customer, timestamp="day")
+    @hr.feature_view(entity=customer, timestamp="day", inputs={"orders": orders})
     def daily(orders):
         return f"select customer_id, date_trunc('day', ordered_at) as day, count(*) as n from {orders} group by all"
 

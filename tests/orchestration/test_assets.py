@@ -105,7 +105,7 @@ def test_an_input_that_was_never_built_says_so(folder, declare):
 def test_what_fails_in_a_users_function_keeps_its_traceback(folder):
     orders = hr.Source("orders", path="orders.parquet", keys=["order_id"])
 
-    @hr.feature_view(entity=None)
+    @hr.feature_view(entity=None, inputs={"orders": orders})
     def broken(orders: pl.DataFrame) -> pl.DataFrame:
         return orders.select(pl.lit(1) / len([]) if len(orders) == 0 else [][0])
 

@@ -8,7 +8,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from headrace.errors import DeclarationError, HeadraceError, ProjectError
+from headrace.errors import DeclarationError, HeadraceError, ProjectError, UnknownAsset, closest
 
 if TYPE_CHECKING:
     from headrace.builder.project import Project
@@ -38,7 +38,16 @@ def open_project(environment: str | None) -> Project:
 
 def message_of(error: Exception) -> str:
     """What to print for an error: a declaration's is preceded by its file and line, where they can be found."""
+    if isinstance(error, UnknownAsset) and error.suggestion is None:
+        return f"{error}{_meant(error)}"
     return f"{_place(error)}{error}" if isinstance(error, DeclarationError) else str(error)
+
+
+def _meant(error: UnknownAsset) -> str:
+    """The key whose part after the first slash is nearest: people leave the first part out."""
+    tails = {key.partition("/")[2]: key for key in error.known}
+    found = closest(error.given, tails)
+    return f" Did you mean {tails[found]!r}?" if found else ""
 
 
 def print_failure(asset: str, error: Exception, stream: TextIO) -> None:
