@@ -80,7 +80,9 @@ def test_a_ttl_of_nothing_is_for_ever():
 
 
 def test_order_of_features_is_part_of_the_data():
-    assert view(features={"a": "amount", "b": "order_id"}).data() != view(features={"b": "order_id", "a": "amount"}).data()
+    assert (
+        view(features={"a": "amount", "b": "order_id"}).data() != view(features={"b": "order_id", "a": "amount"}).data()
+    )
 
 
 class TestSelection:

@@ -65,7 +65,9 @@ def test_declarations_of_a_package_are_found_in_all_its_modules(tmp_path, monkey
     (package / "deep" / "__init__.py").write_text("")
     (package / "raw.py").write_text("import headrace as hr\nraw = hr.Source('raw', path='r.csv')\nother = 3\n")
     text = "import headrace as hr\nfrom found_assets.raw import raw\nwho = hr.Entity('who', keys='id')\n"
-    (package / "deep" / "views.py").write_text(f"{text}view = hr.FeatureView('v', entity=who, source=raw, features='x')")
+    (package / "deep" / "views.py").write_text(
+        f"{text}view = hr.FeatureView('v', entity=who, source=raw, features='x')"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     found = declarations_in(importlib.import_module("found_assets"))
     assert Graph(found).keys == ("sources/raw", "features/v")

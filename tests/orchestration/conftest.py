@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 import headrace as hr
+from headrace.builder.build import build
 from headrace.builder.project import Project, project_from
 
 FIRST = "2026-01-01T00:00:00"
@@ -35,6 +37,23 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("built")
+    (root / "pyproject.toml").write_text("[tool.headrace]\n", encoding="utf-8")
+    write_data(root / "data")
+    report = build(project_from(declarations(), root))
+    assert not report.failed, report.failed
+    return root
+
+
+@pytest.fixture
+def built(folder: Path, built_once: Path) -> Path:
+    """The project's folder with everything built from the command line, and nothing recorded in Dagster."""
+    shutil.copytree(built_once, folder, dirs_exist_ok=True)
+    return folder
 
 
 def write_data(folder: Path) -> None:
@@ -63,7 +82,7 @@ def write_data(folder: Path) -> None:
     visits.write_parquet(folder / "visits.parquet")
 
 
-def declarations(about: str = "", over: str = "7d", level: float = 1.0) -> list[Any]:
+def declarations(about: str = "", over: str = "7d", ttl: str | None = None, level: float = 1.0) -> list[Any]:
     """Everything the project declares; the arguments are what tests change."""
     customer = hr.Entity("customer", keys=["customer_id"])
     customers = hr.Source("customers", path="customers.csv", keys=["customer_id"], images=["photo"])
@@ -81,7 +100,7 @@ def declarations(about: str = "", over: str = "7d", level: float = 1.0) -> list[
         "activity", entity=customer, source=orders, features={"spend": hr.Aggregate("sum", "amount", over=over)}
     )
 
-    @hr.feature_view(entity=customer, timestamp="day", inputs={"orders": orders})
+    @hr.feature_view(entity=customer, timestamp="day", ttl=ttl, inputs={"orders": orders})
     def daily(orders):
         return f"select customer_id, date_trunc('day', ordered_at) as day, count(*) as n from {orders} group by all"
 

@@ -23,7 +23,7 @@ GRAPH = {
     "training_sets/learning": ["features/activity", "features/daily", "sources/visits"],
     "transforms/encoding": ["training_sets/learning"],
     "matrices/matrix": ["training_sets/learning", "transforms/encoding"],
-    "cascades/guess/model": ["matrices/matrix", "transforms/encoding"],
+    "cascades/guess/model": ["matrices/matrix"],
     "cascades/guess": ["cascades/guess/model", "matrices/matrix", "training_sets/learning", "transforms/encoding"],
 }
 KINDS = {
@@ -64,14 +64,15 @@ def test_groups_checks_kinds_owners_and_description(folder, declare):
     orders = graph.get(dg.AssetKey(["sources", "orders"]))
     assert orders.owners == ["team:shop"]
     assert orders.description.startswith("What was ordered.\n\n- **files:** `orders.parquet`")
-    assert orders.metadata["dagster/table_name"].value == "sources.orders"
+    assert orders.metadata["dagster/table_name"] == "sources.orders"
 
 
 @pytest.mark.parametrize(
     ("change", "changed"),
     [
         ({"about": "another description"}, set()),
-        ({"over": "14d"}, {"features/activity"}),
+        ({"over": "14d"}, {"features/activity", "training_sets/learning"}),
+        ({"ttl": "3d"}, {"features/daily", "training_sets/learning"}),
         ({"level": 2.0}, {"cascades/guess", "cascades/guess/model"}),
     ],
 )

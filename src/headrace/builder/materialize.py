@@ -120,7 +120,8 @@ def _bench(
     try:
         with connect(scratch=folder / "spill", memory=memory) as connection:
             show_tables(connection, {key: path / MAIN_TABLE for key, path in folders.items()})
-            yield Workbench(connection, folders, draft, project.data_folder, request.progress)
+            digests = {key: one.digest for key, one in inputs.items()}
+            yield Workbench(connection, folders, digests, draft, project.data_folder, request.progress)
     except duckdb.IOException as error:
         code = re.search(r'"errno":"(\d+)"', str(error))
         found = disk_failure(folder, int(code[1])) if code else None

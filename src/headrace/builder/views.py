@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 from pathlib import Path
 
 from filelock import FileLock
@@ -27,8 +26,9 @@ def refresh_views(project: Project) -> None:
     A client that has the old file open keeps reading it: its views point at immutable versions. So nobody waits for
     anybody's lock.
     """
-    draft = project.views_file.with_name(f".{project.views_file.name}.{uuid.uuid4().hex}")
+    draft = project.views_file.with_name(f".{project.views_file.name}.draft")
     with disk_errors(project.views_file), FileLock(project.store_folder / "locks" / "views.lock"):
+        draft.unlink(missing_ok=True)  # of a process that was killed here
         try:
             with connect(str(draft)) as connection:
                 show_tables(connection, current_tables(project))

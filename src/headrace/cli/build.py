@@ -46,11 +46,23 @@ def build_and_record(project: Project, given: argparse.Namespace) -> Report:
     if not given.quiet:
         say(summary(report), stream=sys.stderr)
     if report.failed or report.keys("built") or report.keys("reused"):
-        # Imported only now: a build with nothing to do does without Dagster.
-        from headrace.orchestration.record import record_build
-
-        record_build(project, report)
+        _record(project, report)
     return report
+
+
+def _record(project: Project, report: Report) -> None:
+    """Show the build in the webserver. What is published stays so, whatever becomes of Dagster's own records."""
+    # Imported only now: a build with nothing to do does without Dagster.
+    from dagster import DagsterError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from headrace.orchestration.record import record_build
+
+    try:
+        record_build(project, report)
+    except (DagsterError, SQLAlchemyError, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
+        say(f"The webserver will not show this build: Dagster could not record it ({reason}).", stream=sys.stderr)
 
 
 def exit_code(report: Report) -> int:

@@ -195,12 +195,19 @@ class FeatureSelection:
         return None if found is None else tuple((self.prefix + name, name) for name in found)
 
     def data(self) -> dict[str, Any]:
+        """What decides the joined columns; the view's content does not tell how it is read at another moment."""
         chosen = None if self.chosen is None else list(self.chosen)
+        view = self.view
+        read = [one for one in view.windowed if chosen is None or one.name in chosen]
         return {
             "view": self.view.key,
             "features": chosen,
             "keys": [list(pair) for pair in self.keys],
             "prefix": self.prefix,
+            "timestamp": view.timestamp,
+            "created": view.created,
+            "ttl": view.ttl,
+            "windows": [[one.name, one.function, one.column, one.window, one.where] for one in read],
         }
 
 

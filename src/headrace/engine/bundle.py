@@ -197,7 +197,7 @@ def _target_columns(
     values, shares, by = combine(stages, answers, rows)
     kind = pl.Float64 if stages[0].classes is None else None
     columns = [pl.Series(target, values.tolist(), dtype=kind)]
-    served = pl.Series([one is not None for one in by.tolist()])
+    served = pl.Series([one is not None for one in by.tolist()], dtype=pl.Boolean)
     for number, label in enumerate(classes_of(stages)):
         share = pl.Series(f"{target}_{share_name(label)}", shares[:, number])
         columns.append(pl.select(pl.when(served).then(share).alias(share.name)).to_series())

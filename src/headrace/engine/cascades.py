@@ -27,9 +27,8 @@ def compute_cascade(cascade: Cascade, bench: Workbench) -> Computed:
         matrix.transform.key: load_transform(bench.folder(matrix.transform.key) / STATE_FOLDER)
         for matrix in cascade.matrices
     }
-    bundle = Bundle(
-        cascade.name, stages, transforms, _members(cascade, bench), _input_kinds(cascade, transforms, bench)
-    )
+    members = {key: folder.name for key, folder in bench.folders.items()}
+    bundle = Bundle(cascade.name, stages, transforms, members, _input_kinds(cascade, transforms, bench))
     bundle.save(bench.draft / BUNDLE_FOLDER)
     frames, metrics = [], {}
     for target, alternatives in cascade.targets.items():
@@ -39,11 +38,7 @@ def compute_cascade(cascade: Cascade, bench: Workbench) -> Computed:
         metrics[target] = evaluation.metrics()
     pl.concat(frames).write_parquet(bench.main_table)
     rows = table_digest(bench.connection, parquet(bench.main_table))
-    return Computed({"metrics": metrics, "members": dict(bundle.members)}, digest([rows, dict(bundle.members)]))
-
-
-def _members(cascade: Cascade, bench: Workbench) -> dict[str, str]:
-    return {key: folder.name for key, folder in bench.folders.items() if key in {one.key for one in cascade.inputs}}
+    return Computed({"metrics": metrics, "members": members}, digest([rows, dict(bench.digests)]))
 
 
 def _input_kinds(cascade: Cascade, transforms: Mapping[str, FittedTransform], bench: Workbench) -> dict[str, str]:

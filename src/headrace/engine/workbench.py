@@ -22,6 +22,7 @@ class Workbench:
     Attributes:
         connection: its inputs' tables are views (`features.activity`).
         folders: the immutable folder of each input's version, by asset key.
+        digests: the content digest of each input, by asset key.
         draft: an empty folder for the result; its main table must be `data.parquet`.
         data_folder: where relative source paths start.
         progress: called with what is being done and the share done so far, if known.
@@ -29,6 +30,7 @@ class Workbench:
 
     connection: duckdb.DuckDBPyConnection
     folders: Mapping[str, Path]
+    digests: Mapping[str, str]
     draft: Path
     data_folder: Path
     progress: Progress = field(default=lambda message, share: None)

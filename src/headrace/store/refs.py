@@ -61,6 +61,8 @@ class Refs:
                     for asset, version in versions.items()
                     if before.get(asset) != version
                 ]
+                for stray in self._path.parent.glob(f".{self._path.name}.*"):
+                    stray.unlink()  # of a process that was killed while it held the lock
                 # The log first: a disk that is full then stops the move as well, and nothing was published.
                 self._append(moves)
                 content = {"environment": self.environment, "updated_at": now, "assets": kept}
