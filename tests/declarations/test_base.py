@@ -99,7 +99,7 @@ class TestEveryNoun:
 
     @pytest.mark.parametrize("name", ["Orders", "7d", "two words", "a__b", "a/b", "", "a_", None])
     def test_refuses_a_name_that_is_no_folder_table_and_asset_at_once(self, make, name):
-        with pytest.raises(DeclarationError, match="cannot be used as a name.*lower-case"):
+        with pytest.raises(DeclarationError, match=r"cannot be used as a name.*lower-case"):
             make(name=name)
 
 

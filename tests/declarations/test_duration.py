@@ -26,5 +26,5 @@ def test_reads(text, length):
 
 @pytest.mark.parametrize("text", ["7", "d", "1.5d", "-1d", "1y", "7D", "", None, 7])
 def test_refuses(text):
-    with pytest.raises(DeclarationError, match="ttl: cannot read .* as a duration. Write a whole number"):
+    with pytest.raises(DeclarationError, match=r"ttl: cannot read .* as a duration. Write a whole number"):
         parse_duration(text, "ttl")

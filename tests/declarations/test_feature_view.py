@@ -96,9 +96,9 @@ class TestSelection:
         assert chosen.features() == (("buyer_n", "n"),)
 
     def test_unknown_feature(self):
-        with pytest.raises(UnknownName, match="unknown feature 'spend_2d'. Did you mean 'spend_.d'"):
+        with pytest.raises(UnknownName, match=r"unknown feature 'spend_2d'. Did you mean 'spend_.d'"):
             activity["spend_2d"]
 
     def test_unknown_key(self):
-        with pytest.raises(UnknownName, match="unknown key 'customer'. Did you mean 'customer_id'"):
+        with pytest.raises(UnknownName, match=r"unknown key 'customer'. Did you mean 'customer_id'"):
             activity.on({"customer": "buyer"})

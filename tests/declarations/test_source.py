@@ -40,7 +40,7 @@ def test_mistakes(changes, message):
     "changes", [{"keys": ["order_ids"]}, {"timestamp": "orderd_at"}, {"created": "amount_"}, {"images": ["amont"]}]
 )
 def test_a_column_that_the_schema_has_not_is_refused_with_the_nearest(changes):
-    with pytest.raises(UnknownName, match="unknown column .* Did you mean .* Known: amount, order_id, ordered_at"):
+    with pytest.raises(UnknownName, match=r"unknown column .* Did you mean .* Known: amount, order_id, ordered_at"):
         hr.Source("orders", path="orders.csv", schema=Orders, **changes)
 
 

@@ -266,7 +266,7 @@ def test_a_file_edited_after_its_import_is_refused(imported):
 def test_code_typed_in_is_refused():
     scope: dict[str, object] = {"__name__": "nowhere"}
     exec("def view(df):\n    return df", scope)
-    with pytest.raises(DeclarationError, match="the source of .* cannot be read .*Write it with def"):
+    with pytest.raises(DeclarationError, match=r"the source of .* cannot be read .*Write it with def"):
         code_parts("here", scope["view"])
 
 

@@ -46,7 +46,7 @@ def test_equal_declarations_are_one():
 
 
 def test_different_declarations_of_one_name_are_refused():
-    with pytest.raises(DeclarationError, match="two different declarations are called sources/a. Rename one"):
+    with pytest.raises(DeclarationError, match=r"two different declarations are called sources/a. Rename one"):
         Graph([c, hr.Source("a", path="other.csv")])
 
 
@@ -54,7 +54,9 @@ def test_a_circle_is_named():
     first = hr.FeatureView("first", entity=None, source=a, features=["x"])
     second = hr.FeatureView("second", entity=None, source=first, features=["x"])
     object.__setattr__(first, "source", second)  # nobody can write this down
-    with pytest.raises(DeclarationError, match="reads itself: .*features/first -> features/second|features/second -> "):
+    with pytest.raises(
+        DeclarationError, match=r"reads itself: .*features/first -> features/second|features/second -> "
+    ):
         Graph([second])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import yaml
+from dagster._core.run_coordinator import DefaultRunCoordinator
 
 from headrace.orchestration.instance import dagster_home, instance_for
 
@@ -30,5 +31,5 @@ def test_dagster_home_is_used_and_left_as_it_is(project, monkeypatch, tmp_path):
 def test_the_instance_starts_runs_at_once_and_remembers(project):
     with instance_for(project) as instance:
         assert not instance.telemetry_enabled
-        assert type(instance.run_coordinator).__name__ == "DefaultRunCoordinator"
+        assert isinstance(instance.run_coordinator, DefaultRunCoordinator)
         assert not instance.is_ephemeral

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ def test_replaces_and_leaves_nothing_beside(tmp_path):
     for text in ("one", "zwei ü"):
         write_atomically(path, text)
         assert path.read_text(encoding="utf-8") == text
-    assert os.listdir(path.parent) == ["a.json"]
+    assert [one.name for one in path.parent.iterdir()] == ["a.json"]
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
@@ -30,7 +31,7 @@ def test_a_failure_keeps_the_old_file_and_no_draft(tmp_path, monkeypatch, step):
     with pytest.raises(OSError, match="No space left"):
         write_atomically(path, "new")
     assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["a.json"]
+    assert [one.name for one in tmp_path.iterdir()] == ["a.json"]
 
 
 @pytest.mark.parametrize(
@@ -59,6 +60,8 @@ def test_fsync_reaches_every_file_and_folder(tmp_path, monkeypatch):
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "a" / "b" / "c").write_text("x")
     seen = []
-    monkeypatch.setattr(atomic.os, "fsync", lambda descriptor: seen.append(os.readlink(f"/proc/self/fd/{descriptor}")))
+    monkeypatch.setattr(
+        atomic.os, "fsync", lambda descriptor: seen.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+    )
     fsync_tree(tmp_path)
-    assert set(seen) == {str(path) for path in (tmp_path, tmp_path / "a", tmp_path / "a/b", tmp_path / "a/b/c")}
+    assert set(seen) == {tmp_path, tmp_path / "a", tmp_path / "a/b", tmp_path / "a/b/c"}

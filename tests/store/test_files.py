@@ -93,5 +93,5 @@ def test_a_memory_that_cannot_be_written_only_costs_time(data, monkeypatch, numb
 def test_a_file_that_is_gone_is_an_error(data):
     path, memory = data
     path.unlink()
-    with pytest.raises(FileNotFoundError, match="data.csv"):
+    with pytest.raises(FileNotFoundError, match=r"data.csv"):
         hash_of(path, memory)

@@ -73,7 +73,7 @@ def test_concurrent_writers_lose_nothing_and_readers_see_whole_states(tmp_path):
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"assets": 3}', "{}"])
 def test_a_broken_ref_file_is_named(tmp_path, text):
     (tmp_path / "dev.json").write_text(text)
-    with pytest.raises(CorruptObject, match="dev.json is no ref file: .* Restore it, or delete it and build"):
+    with pytest.raises(CorruptObject, match=r"dev.json is no ref file: .* Restore it, or delete it and build"):
         Refs(tmp_path, "dev").current()
 
 
@@ -96,7 +96,7 @@ def test_a_full_disk_moves_nothing(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
     monkeypatch.setattr(refs_module, "write_atomically", fail)
-    with pytest.raises(StoreError, match="dev.json: the disk is full.*current versions stay as they are"):
+    with pytest.raises(StoreError, match=r"dev.json: the disk is full.*current versions stay as they are"):
         refs.move({"a": "2"})
     assert refs.current() == {"a": "1"}
 

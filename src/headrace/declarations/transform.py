@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,7 +49,7 @@ class Transform(Declaration):
         if forbidden:
             fix = "What is to be predicted is not known when serving: take it out."
             raise DeclarationError(where, f"encodes {sorted(forbidden)[0]!r}, the label or split.", fix=fix)
-        require_known(where, "column", encoder.columns, self.fit_on.columns())
+        check_carried(where, encoder.columns, self.fit_on, self.fit_on.columns())
 
     @property
     def inputs(self) -> tuple[Declaration, ...]:
@@ -65,3 +65,14 @@ class Transform(Declaration):
             for block, encoder in self.encode.items()
         }
         return {"fit_on": self.fit_on.key, "order": list(self.encode), **blocks}
+
+
+def check_carried(where: str, columns: Sequence[str], rows: TrainingSet, known: Sequence[str] | None) -> None:
+    """Refuse columns that `rows` does not have; one that only its spine has must be kept on purpose."""
+    for name in columns:
+        if known is not None and name not in known and name in (rows.spine.columns() or ()):
+            fix = f"If it is known before the label is, add keep=[{name!r}] to {rows.where}."
+            raise DeclarationError(
+                where, f"{name!r} is a column of {rows.spine.key} that {rows.key} does not keep.", fix=fix
+            )
+    require_known(where, "column", columns, known)

@@ -13,13 +13,13 @@ import pyarrow as pa
 
 from headrace.declarations.base import table_name
 from headrace.declarations.training_set import SPLIT_COLUMN
-from headrace.declarations.transform import Transform
+from headrace.declarations.transform import Transform, check_carried
 from headrace.engine.encoders import engine_for
 from headrace.engine.encoders.base import Block, EncoderEngine, OutputColumn, SparseRow, State
 from headrace.engine.workbench import Computed, Workbench
 from headrace.errors import CorruptObject, EncodingError
 from headrace.lineage.canonical import digest
-from headrace.store.digests import quote
+from headrace.store.digests import describe, quote
 
 STATE_FOLDER = "state"
 _INDEX = "blocks.json"
@@ -73,6 +73,9 @@ def compute_transform(transform: Transform, bench: Workbench) -> Computed:
     """Fit every encoder on the `train` rows; the main table lists the columns that come out, with what was fitted."""
     table = table_name(transform.fit_on.key)
     fitted: dict[str, tuple[EncoderEngine[Any], State]] = {}
+    check_carried(
+        transform.where, transform.required(), transform.fit_on, [name for name, _ in describe(bench.connection, table)]
+    )
     for number, (block, encoder) in enumerate(transform.encode.items()):
         bench.progress(f"fitting {block}", number / len(transform.encode))
         columns = ", ".join(quote(name) for name in encoder.columns)

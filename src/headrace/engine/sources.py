@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from headrace.declarations.source import Source
+from headrace.engine.csv_layout import delimiter, uneven_line
 from headrace.engine.schema_types import sql_type
 from headrace.engine.session import literal, write_parquet
 from headrace.engine.source_images import load_images
@@ -33,7 +34,7 @@ def image_files(source: Source, data_folder: Path, connection: duckdb.DuckDBPyCo
     """The image files that the rows of a source name, sorted."""
     found: set[Path] = set()
     for column in source.images:
-        reader = _reader(source, source_files(source, data_folder), typed=False)
+        reader = _reader(source, source_files(source, data_folder))
         query = f"select distinct {FILE}, {quote(column)} from {reader} where {quote(column)} is not null"
         found |= {Path(str(file)).parent / str(path) for file, path in _run(source, connection, query)}
     return sorted(found)
@@ -46,9 +47,9 @@ def read_source(source: Source, bench: Workbench) -> Computed:
     or null key, and an empty table.
     """
     files = source_files(source, bench.data_folder)
-    _check_columns(source, files, bench.connection)
+    found = _check_columns(source, files, bench.connection)
     bench.progress(f"reading {len(files)} file(s)", None)
-    _run(source, bench.connection, f"create temp table raw as {_query(source, files)}")
+    _run(source, bench.connection, f"create temp table raw as {_query(source, files, found)}")
     _check_rows(source, bench.connection)
     for column in source.images:
         load_images(source, column, bench)
@@ -58,28 +59,26 @@ def read_source(source: Source, bench: Workbench) -> Computed:
     return Computed({"files read": len(files)})
 
 
-def _reader(source: Source, files: Sequence[Path], *, typed: bool) -> str:
+def _reader(source: Source, files: Sequence[Path], types: str = "all_varchar = true") -> str:
     paths = f"[{', '.join(literal(str(path)) for path in files)}]"
     options = f"union_by_name = true, filename = '{FILE}'"
     if source.format != "csv":
         return f"read_{source.format}({paths}, {options})"
     nulls = ", ".join(literal(text) for text in source.null_values)
-    types = f"types = {_types(source)}" if typed and source.schema is not None else "all_varchar = true"
-    types = "auto_detect = true" if typed and source.schema is None else types
-    return f"read_csv({paths}, header = true, nullstr = [{nulls}], {types}, {options})"
+    # Left to guess, DuckDB drops the rows before a line with too many cells, or takes the file for one column.
+    separator = delimiter(files[0])
+    layout = "header = true, skip = 0" + (f", delim = {literal(separator)}" if separator else "")
+    return f"read_csv({paths}, {layout}, nullstr = [{nulls}], {types}, {options})"
 
 
-def _types(source: Source) -> str:
-    known = {name: sql_type(column) for name, column in source.schema.columns.items()}
-    return "{" + ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in known.items() if kind) + "}"
-
-
-def _query(source: Source, files: Sequence[Path]) -> str:
-    reader = _reader(source, files, typed=True)
+def _query(source: Source, files: Sequence[Path], found: Sequence[str]) -> str:
     if source.schema is None:
-        return f"select * from {reader}"
-    columns = [_cast(name, column, source) for name, column in source.schema.columns.items()]
-    return f"select {', '.join(columns)}, {FILE} from {reader}"
+        return f"select * from {_reader(source, files, 'auto_detect = true')}"
+    columns = {name: column for name, column in source.schema.columns.items() if name in found}
+    kinds = {name: sql_type(column) for name, column in columns.items()}
+    types = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in kinds.items() if kind)
+    picked = ", ".join(_cast(name, column, source) for name, column in columns.items())
+    return f"select {picked}, {FILE} from {_reader(source, files, f'types = {{{types}}}')}"
 
 
 def _cast(name: str, column: object, source: Source) -> str:
@@ -89,8 +88,9 @@ def _cast(name: str, column: object, source: Source) -> str:
     return f"{quote(name)}::{kind} as {quote(name)}" if coerced and kind else quote(name)
 
 
-def _check_columns(source: Source, files: Sequence[Path], connection: duckdb.DuckDBPyConnection) -> None:
-    reader = _reader(source, files, typed=False)
+def _check_columns(source: Source, files: Sequence[Path], connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The columns of the files, once everything that is needed is among them."""
+    reader = _reader(source, files)
     rows = _run(source, connection, f"describe select * from {reader}")
     found = [str(row[0]) for row in rows if row[0] != FILE]
     wanted = [*source.keys, *source.images, *filter(None, (source.timestamp, source.created))]
@@ -101,6 +101,7 @@ def _check_columns(source: Source, files: Sequence[Path], connection: duckdb.Duc
         failures += [{"column": name, "check": "is not in the strict schema", "count": "all"} for name in extra]
     if failures:
         raise ValidationError(source.key, failures, "Mend the files or the declared schema. Nothing was published.")
+    return found
 
 
 def _missing(name: str, found: Sequence[str]) -> dict[str, object]:
@@ -141,5 +142,7 @@ def _run(source: Source, connection: duckdb.DuckDBPyConnection, query: str) -> l
         return connection.execute(query).fetchall()
     except duckdb.Error as error:
         problem = str(error).strip().split("\n\n")[0].replace("\n", " ")
+        if "sniffing" in problem:
+            problem = uneven_line(problem) or problem
         fix = "Mend the file, or the schema's types. Nothing was published."
         raise SourceError(source.name, source.path, f"cannot be read: {problem}.", fix) from error

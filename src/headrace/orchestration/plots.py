@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from headrace.engine.stages import share_name
+from headrace.orchestration.tables import cell
 
 _INK, _PLAIN, _BAD = "#2f6f9f", "#9db8cc", "#c7673e"
 _MOST_POINTS = 2000
@@ -49,7 +50,7 @@ def _two_classes(rows: pl.DataFrame, classes: Sequence[Any], share: str) -> byte
     edges = np.linspace(0, 1, _BINS + 1)
     for label, color in zip(classes, (_PLAIN, _INK), strict=True):
         scores = rows.filter(pl.col("target") == label)[share].to_numpy()
-        left.hist(scores, edges, color=color, alpha=0.75, label=f"{label} ({len(scores)})")
+        left.hist(scores, edges, color=color, alpha=0.75, label=f"{cell(label)} ({len(scores)})")
     left.set(title=f"{share} by true class", xlabel="score", ylabel="rows")
     left.legend(frameon=False)
     scores, truth = rows[share].to_numpy(), (rows["target"] == classes[-1]).to_numpy()
@@ -59,7 +60,9 @@ def _two_classes(rows: pl.DataFrame, classes: Sequence[Any], share: str) -> byte
     right.plot(
         [scores[bins == one].mean() for one in used], [truth[bins == one].mean() for one in used], "o-", color=_INK
     )
-    right.set(title="calibration", xlabel="mean score", ylabel=f"share of {classes[-1]}", xlim=(0, 1), ylim=(0, 1))
+    right.set(
+        title="calibration", xlabel="mean score", ylabel=f"share of {cell(classes[-1])}", xlim=(0, 1), ylim=(0, 1)
+    )
     return _png(figure)
 
 

@@ -155,6 +155,8 @@ class Store:
     def sweep(self) -> int:
         """Remove the drafts of processes that died; returns how many. Drafts in use are left alone."""
         removed = 0
+        for stray in (self.root / "cache").glob(".*"):  # not yet renamed; whoever loses one only loses time
+            stray.unlink(missing_ok=True)
         for lock_file in (self.root / "drafts").glob("*.lock"):
             lock = FileLock(lock_file)
             try:
