@@ -148,7 +148,7 @@ def test_says_that_nothing_was_published(project, case):
 
 def test_every_broken_rule_is_told_at_once(project):
     put(project, "orders.csv", GOOD.replace("order_id", "id").replace("note", "notes"))
-    with pytest.raises(ValidationError, match="2 rule.s. of its schema broken") as caught:
+    with pytest.raises(ValidationError, match=r"2 rule.s. of its schema broken") as caught:
         materialize(project, source())
     assert [failure["column"] for failure in caught.value.failures] == ["order_id", "note"]
 

@@ -54,9 +54,7 @@ def test_a_circle_is_named():
     first = hr.FeatureView("first", entity=None, source=a, features=["x"])
     second = hr.FeatureView("second", entity=None, source=first, features=["x"])
     object.__setattr__(first, "source", second)  # nobody can write this down
-    with pytest.raises(
-        DeclarationError, match=r"reads itself: .*features/first -> features/second|features/second -> "
-    ):
+    with pytest.raises(DeclarationError, match=r"reads itself: .*features/(first|second) -> features/"):
         Graph([second])
 
 

@@ -15,6 +15,7 @@ from headrace.builder.facts import ProjectFacts
 from headrace.builder.materialize import Outcome, Request, materialize
 from headrace.builder.project import Project
 from headrace.builder.views import refresh_views
+from headrace.errors import StoreError
 from headrace.lineage.plan import Plan, make_plan
 from headrace.lineage.selection import select
 
@@ -31,12 +32,18 @@ class Listener(Protocol):
 
 @dataclass
 class Report:
-    """What a build did. `failed` maps assets to their errors, `skipped` to the failed asset they wait for."""
+    """What a build did.
+
+    Attributes:
+        failed: assets with their errors; skipped: assets with the failed one that they wait for.
+        notes: what else a person should know.
+    """
 
     run_id: str
     outcomes: list[Outcome] = field(default_factory=list)
     failed: dict[str, Exception] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     def keys(self, state: str) -> list[str]:
@@ -91,12 +98,19 @@ def build(
             jobs
         )
         if any(outcome.state != "fresh" for outcome in report.outcomes):
-            refresh_views(project)
+            _refresh(project, report)
     else:
         for key in plan.selected:
             report.outcomes.append(Outcome(key, "fresh", project.store.current(key, project.environment)))
     report.seconds = time.perf_counter() - started
     return report
+
+
+def _refresh(project: Project, report: Report) -> None:
+    try:
+        refresh_views(project)
+    except StoreError as error:
+        report.notes.append(str(error))
 
 
 class _Walk:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import duckdb
 from filelock import FileLock
 
 from headrace.builder.project import Project
 from headrace.engine.session import MAIN_TABLE, connect, show_tables
+from headrace.errors import StoreError
 from headrace.store.atomic import disk_errors
 
 
@@ -26,6 +28,14 @@ def refresh_views(project: Project) -> None:
     A client that has the old file open keeps reading it: its views point at immutable versions. So nobody waits for
     anybody's lock.
     """
+    try:
+        _replace_views(project)
+    except (StoreError, duckdb.IOException) as error:
+        problem = f"{project.views_file} could not be replaced and shows older versions: {error}"
+        raise StoreError(f"{problem} What was built is published all the same; `headrace sql` shows it.") from error
+
+
+def _replace_views(project: Project) -> None:
     draft = project.views_file.with_name(f".{project.views_file.name}.draft")
     with disk_errors(project.views_file), FileLock(project.store_folder / "locks" / "views.lock"):
         draft.unlink(missing_ok=True)  # of a process that was killed here

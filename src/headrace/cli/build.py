@@ -45,6 +45,8 @@ def build_and_record(project: Project, given: argparse.Namespace) -> Report:
     _print_failures(report)
     if not given.quiet:
         say(summary(report), stream=sys.stderr)
+    for note in report.notes:
+        say(note, stream=sys.stderr)
     if report.failed or report.keys("built") or report.keys("reused"):
         _record(project, report)
     return report

@@ -70,6 +70,10 @@ class Declaration:
         for key, value in values.items():
             object.__setattr__(self, key, value)
 
+    def __hash__(self) -> int:
+        # By name, in each subclass: the generated hash would walk everything upstream, again for every path to it.
+        return hash((type(self), self.name))
+
     @property
     def where(self) -> str:
         """How messages name this declaration."""

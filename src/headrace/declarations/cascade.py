@@ -90,6 +90,7 @@ class Cascade(Declaration):
 
     kind = "cascades"
     noun = "Cascade"
+    __hash__ = Declaration.__hash__
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -189,6 +190,7 @@ class CascadeStage(Declaration):
 
     kind = "cascades"
     noun = "Stage"
+    __hash__ = Declaration.__hash__
 
     @property
     def stage(self) -> Stage:

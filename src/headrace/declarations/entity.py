@@ -24,6 +24,7 @@ class Entity(Declaration):
     keys: Sequence[str]
 
     noun = "Entity"
+    __hash__ = Declaration.__hash__
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -50,6 +50,7 @@ class FeatureView(Declaration):
 
     kind = "features"
     noun = "FeatureView"
+    __hash__ = Declaration.__hash__
 
     def __post_init__(self) -> None:
         super().__post_init__()

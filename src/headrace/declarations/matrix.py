@@ -20,6 +20,7 @@ class Matrix(Declaration):
 
     kind = "matrices"
     noun = "Matrix"
+    __hash__ = Declaration.__hash__
 
     def __post_init__(self) -> None:
         super().__post_init__()

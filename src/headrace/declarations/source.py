@@ -47,6 +47,7 @@ class Source(Declaration):
 
     kind = "sources"
     noun = "Source"
+    __hash__ = Declaration.__hash__
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -40,6 +40,7 @@ class TrainingSet(Declaration):
 
     kind = "training_sets"
     noun = "TrainingSet"
+    __hash__ = Declaration.__hash__
 
     def __post_init__(self) -> None:
         super().__post_init__()

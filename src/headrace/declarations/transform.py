@@ -26,6 +26,7 @@ class Transform(Declaration):
 
     kind = "transforms"
     noun = "Transform"
+    __hash__ = Declaration.__hash__
 
     def __post_init__(self) -> None:
         super().__post_init__()

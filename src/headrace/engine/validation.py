@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,9 @@ def validate(declaration: Declaration, path: Path) -> dict[str, Any]:
     """
     schema = schema_of(declaration, pl.read_parquet_schema(path))
     frame = pl.read_parquet(path, columns=[name for name in schema.columns if name in pl.read_parquet_schema(path)])
-    _validate(declaration, schema, frame.head(0), "Nothing was published.")
+    _validate(
+        declaration, schema, frame.lazy(), "Nothing was published."
+    )  # of a lazy frame pandera sees the shape only
     _validate(declaration, schema, frame, "Nothing was published; the last good version stays current.")
     rules = sum(
         len(column.checks or ()) + (not column.nullable) + bool(column.unique) for column in schema.columns.values()
@@ -69,13 +70,11 @@ def _never_null(declaration: Declaration) -> set[str]:
     return {"column", "feature", "encoder"} if isinstance(declaration, Transform) else set()
 
 
-def _validate(declaration: Declaration, schema: Any, frame: pl.DataFrame, fix: str) -> None:
+def _validate(declaration: Declaration, schema: Any, frame: pl.DataFrame | pl.LazyFrame, fix: str) -> None:
     from pandera.errors import SchemaError, SchemaErrors
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            schema.validate(frame, lazy=True)
+        schema.validate(frame, lazy=True)
     except SchemaErrors as error:
         raise ValidationError(
             declaration.key, _failures(error.failure_cases), f"Mend the data or the schema. {fix}"
