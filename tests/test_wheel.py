@@ -31,7 +31,7 @@ def test_every_module_and_the_type_marker_are_in(names):
 
 
 def test_the_template_is_the_repository_s_own_project(names):
-    shared = [REPOSITORY / "definitions.py", REPOSITORY / "workspace.yaml"]
+    shared = [REPOSITORY / name for name in ("definitions.py", "workspace.yaml", "dagster.yaml")]
     shared += [*(REPOSITORY / "assets").glob("*.py"), *(REPOSITORY / "resources").glob("*.py")]
     assert {f"headrace/templates/shop/{path.relative_to(REPOSITORY).as_posix()}" for path in shared} <= names
     assert not [name for name in names if name.endswith(".pyc")]

@@ -8,7 +8,7 @@ from pathlib import Path
 from headrace.errors import ProjectError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-_SHARED = ("assets", "resources", "definitions.py", "workspace.yaml")
+_SHARED = ("assets", "resources", "definitions.py", "workspace.yaml", "dagster.yaml")
 # A file called .gitignore would hide files from the tool that makes the wheel.
 _RENAMED = {"gitignore": ".gitignore"}
 

@@ -1,0 +1,213 @@
+"""Pages of documentation as programs: their code blocks, and what comes out when these are run."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import shlex
+import subprocess
+import sys
+import types
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from headrace.cli.main import main
+
+PROJECT_PACKAGES = ("assets", "resources", "definitions")
+_FENCE = re.compile(r"^```(.*)$")
+_EXIT = re.compile(r"\s+# exits (\d+)$")
+_SHELL = re.compile(r"[|<>&;$`*]|^\s*\w+=")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block. `line` is the number (from 0) of its first line in the page."""
+
+    language: str
+    run: bool
+    line: int
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command of a console block, and the lines shown below it."""
+
+    command: str
+    exits: int
+    shown: tuple[str, ...]
+    line: int
+
+
+def blocks(page: str) -> list[Block]:
+    """The fenced blocks of a page, in order."""
+    found: list[Block] = []
+    opened: tuple[str, int] | None = None
+    lines = page.splitlines()
+    for number, line in enumerate(lines):
+        fence = _FENCE.match(line)
+        if fence is None:
+            continue
+        if opened is None:
+            opened = (fence[1].strip(), number + 1)
+        else:
+            language, _, rest = opened[0].partition(" ")
+            found.append(Block(language, "no-run" not in rest, opened[1], tuple(lines[opened[1] : number])))
+            opened = None
+    assert opened is None, f"line {opened and opened[1]}: a block is not closed"
+    return found
+
+
+def steps(block: Block) -> list[Step]:
+    """The commands of a console block. A line that starts with `> ` goes on with the command above it."""
+    found: list[Step] = []
+    for number, line in enumerate(block.lines, start=block.line):
+        if line.startswith("$ "):
+            exits = _EXIT.search(line)
+            found.append(Step(_EXIT.sub("", line[2:]), int(exits[1]) if exits else 0, (), number + 1))
+            continue
+        assert found, f"line {number + 1}: a console block starts with a command"
+        last = found[-1]
+        if line.startswith("> ") and not last.shown:
+            found[-1] = Step(f"{last.command}\n{line[2:]}", last.exits, (), last.line)
+        else:
+            found[-1] = Step(last.command, last.exits, (*last.shown, line), last.line)
+    return found
+
+
+def matches(shown: tuple[str, ...], got: list[str]) -> bool:
+    """Whether output is as shown: `...` in a line is anything, a line `...` any number of lines.
+
+    Blanks at the end of lines and empty lines at the end do not count.
+    """
+    left, right = list(shown), list(got)
+    for lines in (left, right):
+        while lines and not lines[-1].strip():
+            lines.pop()
+    reached = {0}  # how many lines of the output the lines shown so far can stand for
+    for line in left:
+        if line.strip() == "...":
+            reached = set(range(min(reached, default=len(right) + 1), len(right) + 1))
+        else:
+            reached = {at + 1 for at in reached if at < len(right) and same_line(line, right[at])}
+    return len(right) in reached
+
+
+def same_line(shown: str, got: str) -> bool:
+    pattern = re.sub(r"([\[*?])", r"[\1]", shown.rstrip()).replace("...", "*")
+    return fnmatchcase(got.rstrip(), pattern)
+
+
+class Runner:
+    """Runs a page's blocks, from the top, with the working directory starting in `folder`."""
+
+    def __init__(self, name: str, text: str, folder: Path, scratch: Path) -> None:
+        self.name = name
+        self.text = text
+        self.folder = folder
+        self.module = types.ModuleType(f"page_{uuid.uuid4().hex}")
+        self.file = scratch / f"{self.module.__name__}.py"
+        self.module.__file__ = str(self.file)
+
+    def run(self) -> None:
+        found = blocks(self.text)
+        self._write_module([block for block in found if block.language == "python" and block.run])
+        sys.modules[self.module.__name__] = self.module  # classes look their module up by name
+        try:
+            for block in found:
+                if block.run and block.language == "python":
+                    self._run_python(block)
+                elif block.run and block.language == "console":
+                    for step in steps(block):
+                        self._run_step(step)
+        finally:
+            del sys.modules[self.module.__name__]
+
+    def _write_module(self, found: list[Block]) -> None:
+        """All python blocks in one file, on the lines they have in the page: functions find their source there."""
+        lines = [""] * len(self.text.splitlines())
+        for block in found:
+            lines[block.line : block.line + len(block.lines)] = block.lines
+        self.file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def _run_python(self, block: Block) -> None:
+        text = "\n" * block.line + "\n".join(block.lines)
+        with inside(self.folder), contextlib.redirect_stdout(io.StringIO()):
+            exec(compile(text, str(self.file), "exec"), self.module.__dict__)
+
+    def _run_step(self, step: Step) -> None:
+        where = f"{self.name}, line {step.line}: $ {step.command}"
+        words = [] if "\n" in step.command else shlex.split(step.command, comments=True)
+        if words[:1] == ["cd"]:
+            self.folder = (self.folder / words[1]).resolve()
+            assert self.folder.is_dir(), where
+            return
+        with inside(self.folder):
+            code, got = headrace(words[1:]) if is_headrace(step.command, words) else shell(step.command)
+        assert code == step.exits, f"{where}\nexit code {code}, not {step.exits}\n{got}"
+        if step.shown:
+            shown = "\n".join(step.shown)
+            assert matches(step.shown, got.splitlines()), f"{where}\nshown:\n{shown}\ngot:\n{got}"
+
+
+def is_headrace(command: str, words: list[str]) -> bool:
+    """Whether a command is nothing but the command line, so that no process is needed for it."""
+    bare = re.sub(r"'[^']*'|\"[^\"$`]*\"|\s# .*", "", command)
+    return words[:1] == ["headrace"] and not _SHELL.search(bare)
+
+
+def headrace(arguments: list[str]) -> tuple[int, str]:
+    """The exit code and all output of the command line, as from a new process: declarations are imported anew."""
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output), fresh_imports():
+        try:
+            code = main(arguments)
+        except SystemExit as stopped:
+            code = int(stopped.code or 0)
+    return code, output.getvalue()
+
+
+def shell(command: str) -> tuple[int, str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PATH": path},
+        timeout=120,
+    )
+    return done.returncode, done.stdout
+
+
+@contextlib.contextmanager
+def inside(folder: Path) -> Iterator[None]:
+    """`folder` as the working directory."""
+    with contextlib.chdir(folder):
+        yield
+
+
+@contextlib.contextmanager
+def fresh_imports() -> Iterator[None]:
+    """Forget the declarations of other projects meanwhile, and the path they were found on."""
+
+    def ours() -> dict[str, types.ModuleType]:
+        return {name: one for name, one in sys.modules.items() if name.partition(".")[0] in PROJECT_PACKAGES}
+
+    before, path, bytecode = ours(), [*sys.path], sys.dont_write_bytecode
+    for name in before:
+        del sys.modules[name]
+    sys.dont_write_bytecode = True  # an edit within a second must not find stale bytecode
+    try:
+        yield
+    finally:
+        for name in ours():
+            del sys.modules[name]
+        sys.modules.update(before)
+        sys.path[:] = path
+        sys.dont_write_bytecode = bytecode
