@@ -61,4 +61,6 @@ def _headrace(*arguments: str, cwd: Path) -> str:
 
 
 def _finished(command: list[str], cwd: Path) -> str:
-    return subprocess.run(command, cwd=cwd, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(
+        command, cwd=cwd, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ).stdout

@@ -16,7 +16,7 @@ def test_a_benchmark_runs_and_its_contestants_agree(name):
         assert case.compared
         assert len(case.timings) > 1
         assert all(timing.wall > 0 for timing in case.timings.values())
-        assert list(case.timings)[0] == OURS
+        assert next(iter(case.timings)) == OURS
     assert f"## {name}" in page({name: cases}, {name: ""})
 
 

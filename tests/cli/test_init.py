@@ -33,7 +33,15 @@ def generated(monkeypatch):
 
 def test_the_template_is_whole():
     names = set(template_files())
-    wanted = {"pyproject.toml", "README.md", ".gitignore", "tests/test_project.py", "definitions.py", "workspace.yaml", "dagster.yaml"}
+    wanted = {
+        "pyproject.toml",
+        "README.md",
+        ".gitignore",
+        "tests/test_project.py",
+        "definitions.py",
+        "workspace.yaml",
+        "dagster.yaml",
+    }
     assert wanted <= names
     assert {"assets/__init__.py", "assets/cascades.py", "resources/__init__.py"} <= names
     assert not [name for name in names if "__pycache__" in name]

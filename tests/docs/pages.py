@@ -21,7 +21,8 @@ from headrace.cli.main import main
 PROJECT_PACKAGES = ("assets", "resources", "definitions")
 _FENCE = re.compile(r"^```(.*)$")
 _EXIT = re.compile(r"\s+# exits (\d+)$")
-_SHELL = re.compile(r"[|<>&;$`*]|^\s*\w+=")
+_SHELL = re.compile(r"[|<>&;*?]")
+_EXPANDS = re.compile(r"[$`]")
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ class Runner:
         self.module = types.ModuleType(f"page_{uuid.uuid4().hex}")
         self.file = scratch / f"{self.module.__name__}.py"
         self.module.__file__ = str(self.file)
+        self.printed = ""
 
     def run(self) -> None:
         found = blocks(self.text)
@@ -122,6 +124,8 @@ class Runner:
             for block in found:
                 if block.run and block.language == "python":
                     self._run_python(block)
+                elif block.run and block.language == "output":
+                    self._compare(block)
                 elif block.run and block.language == "console":
                     for step in steps(block):
                         self._run_step(step)
@@ -137,8 +141,16 @@ class Runner:
 
     def _run_python(self, block: Block) -> None:
         text = "\n" * block.line + "\n".join(block.lines)
-        with inside(self.folder), contextlib.redirect_stdout(io.StringIO()):
+        output = io.StringIO()
+        with inside(self.folder), contextlib.redirect_stdout(output):
             exec(compile(text, str(self.file), "exec"), self.module.__dict__)
+        self.printed = output.getvalue()
+
+    def _compare(self, block: Block) -> None:
+        """An output block shows what the python block above it printed."""
+        shown = "\n".join(block.lines)
+        where = f"{self.name}, line {block.line + 1}"
+        assert matches(block.lines, self.printed.splitlines()), f"{where}\nshown:\n{shown}\ngot:\n{self.printed}"
 
     def _run_step(self, step: Step) -> None:
         where = f"{self.name}, line {step.line}: $ {step.command}"
@@ -157,8 +169,8 @@ class Runner:
 
 def is_headrace(command: str, words: list[str]) -> bool:
     """Whether a command is nothing but the command line, so that no process is needed for it."""
-    bare = re.sub(r"'[^']*'|\"[^\"$`]*\"|\s# .*", "", command)
-    return words[:1] == ["headrace"] and not _SHELL.search(bare)
+    bare = re.sub(r"'[^']*'|\"[^\"]*\"|\s# .*", "", command)
+    return words[:1] == ["headrace"] and not _SHELL.search(bare) and not _EXPANDS.search(command)
 
 
 def headrace(arguments: list[str]) -> tuple[int, str]:

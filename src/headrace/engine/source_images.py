@@ -51,5 +51,6 @@ def read_image(source: str, path: Path) -> bytes:
             image.load()
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         fix = "Replace the file, or make its path null. Nothing was published."
-        raise SourceError(source, path, f"is no image that can be decoded ({error}).", fix) from error
+        reason = "no known format" if isinstance(error, UnidentifiedImageError) else str(error)
+        raise SourceError(source, path, f"is no image that can be decoded ({reason}).", fix) from error
     return content
