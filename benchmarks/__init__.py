@@ -1,1 +1,1 @@
-"""Comparisons with what people would use instead, each run beside it: `python -m benchmarks`, or `make bench`."""
+"""Headrace against what one would write or use instead, in the same run on the same data: `python -m benchmarks`."""

@@ -1,201 +1,98 @@
-"""A race: contestants that do the same job, each in a process of its own, in turns, with answers that must agree."""
+"""Interleaved runs of contestants, their medians, and what the medians say."""
 
 from __future__ import annotations
 
-import multiprocessing
+import gc
 import resource
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
-Agree = Callable[[Any, Any], None]
+OURS = "headrace"
+ROUNDS = 3
+# Ratios closer to one than this are the machine's noise, not a difference.
+EVEN = 1.05
 
 
 @dataclass(frozen=True)
-class Task:
-    """A job made ready; only `call` is measured.
-
-    Attributes:
-        before: what has to be done ahead of each call.
-        answer: the result of `call` in a form that can be compared and sent to another process.
-        repeats: how often one measurement calls; times are divided by it.
-    """
-
-    call: Callable[[], Any]
-    before: Callable[[], None] = lambda: None
-    answer: Callable[[Any], Any] = lambda result: result
-    repeats: int = 1
-
-
-@dataclass(frozen=True)
-class Contestant:
-    """`prepare(*arguments)` gives the task; both must be picklable. A floor is a limit that does less than the job."""
-
-    name: str
-    prepare: Callable[..., Task]
-    arguments: tuple[Any, ...] = ()
-    floor: bool = False
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Seconds of wall clock and of CPU (all threads and child processes), and the process's peak memory in bytes."""
+class Timing:
+    """Median seconds of one contestant; CPU seconds count every thread and every child process."""
 
     wall: float
     cpu: float
-    peak: int
 
 
 @dataclass(frozen=True)
-class Result:
-    """Medians of a contestant's samples; its greatest peak."""
-
-    name: str
-    wall: float
-    cpu: float
-    peak: int
-    floor: bool
-
-
-@dataclass(frozen=True)
-class Race:
-    """The results under one title, Headrace's own first."""
-
-    title: str
-    results: tuple[Result, ...]
-
-    @property
-    def best_other(self) -> Result | None:
-        """The fastest contestant, by wall clock, that does the same job as Headrace."""
-        return min((one for one in self.results[1:] if not one.floor), key=lambda one: one.wall, default=None)
-
-
-def race(title: str, contestants: Sequence[Contestant], agree: Agree, *, runs: int = 3, isolated: bool = True) -> Race:
-    """Measure the contestants in turns, `runs` times after a warm-up whose answers are compared with the first's.
+class Case:
+    """One comparison.
 
     Args:
-        agree: called with the first contestant's answer and another's; raises AssertionError when they differ.
-        isolated: each contestant in a fresh process; otherwise all in this one, and peaks mean nothing.
+        title: what is done, with its sizes.
+        timings: medians by contestant; `OURS` is among them.
+        compared: how the results were found to agree.
+        floors: contestants that are a lower limit and not a rival: not counted as losses.
     """
-    with_process = _Process if isolated else _Inline
-    runners = [with_process(one) for one in contestants]
-    try:
-        first = runners[0].warm_up()
-        for one, runner in zip(contestants[1:], runners[1:], strict=True):
-            _compare(title, agree, first, runner.warm_up(), f"{contestants[0].name} and {one.name}")
-        samples: list[list[Sample]] = [[] for _ in runners]
-        for turn in range(runs):
-            order = range(len(runners)) if turn % 2 == 0 else reversed(range(len(runners)))
-            for number in order:
-                samples[number].append(runners[number].measure())
-    finally:
-        for runner in runners:
-            runner.stop()
-    return Race(title, tuple(map(_median, contestants, samples)))
+
+    title: str
+    timings: Mapping[str, Timing]
+    compared: str
+    floors: frozenset[str] = frozenset()
+
+    def ratio(self, name: str) -> float:
+        """Wall seconds of a contestant over ours: above 1, we are faster."""
+        return self.timings[name].wall / self.timings[OURS].wall
+
+    def cpu_ratio(self, name: str) -> float:
+        """CPU seconds of a contestant over ours: above 1, we need less."""
+        return self.timings[name].cpu / self.timings[OURS].cpu
 
 
-def _compare(title: str, agree: Agree, first: Any, other: Any, who: str) -> None:
-    try:
-        agree(first, other)
-    except AssertionError as error:
-        raise AssertionError(f"{title}: the answers of {who} differ. {error}") from error
+def interleave(
+    contestants: Mapping[str, Callable[[], Any]],
+    *,
+    rounds: int = ROUNDS,
+    repeats: Mapping[str, int] | None = None,
+    warm: bool = True,
+) -> tuple[dict[str, Timing], dict[str, Any]]:
+    """Run everyone once a round, each round begun by another, so that drift of the machine falls on all alike.
+
+    Args:
+        repeats: calls a run for what is too short to measure once; times are given for one call.
+        warm: run everyone once before, unmeasured.
+
+    Returns:
+        medians, and each contestant's last result.
+    """
+    names = list(contestants)
+    results = {name: contestants[name]() for name in names} if warm else {}
+    found: dict[str, list[Timing]] = {name: [] for name in names}
+    for number in range(rounds):
+        start = number % len(names)
+        for name in names[start:] + names[:start]:
+            # The last result is let go first: its memory is not part of the next run.
+            results.pop(name, None)
+            timing, results[name] = _run(contestants[name], (repeats or {}).get(name, 1))
+            found[name].append(timing)
+    return {name: _median(timings) for name, timings in found.items()}, results
 
 
-def _median(contestant: Contestant, samples: list[Sample]) -> Result:
-    wall, cpu = (statistics.median(getattr(one, field) for one in samples) for field in ("wall", "cpu"))
-    return Result(contestant.name, wall, cpu, max(one.peak for one in samples), contestant.floor)
+def _run(contestant: Callable[[], Any], repeats: int) -> tuple[Timing, Any]:
+    gc.collect()
+    result = None
+    cpu, wall = cpu_seconds(), time.perf_counter()
+    for _ in range(repeats):
+        result = contestant()
+    wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
+    return Timing(wall / repeats, cpu / repeats), result
 
 
-class _Inline:
-    """A contestant in this process."""
-
-    def __init__(self, contestant: Contestant) -> None:
-        self._task = contestant.prepare(*contestant.arguments)
-
-    def warm_up(self) -> Any:
-        self._task.before()
-        return self._task.answer(self._task.call())
-
-    def measure(self) -> Sample:
-        task = self._task
-        task.before()
-        _forget_peak()
-        cpu, wall = _cpu_seconds(), time.perf_counter()
-        for _ in range(task.repeats):
-            task.call()
-        wall, cpu = time.perf_counter() - wall, _cpu_seconds() - cpu
-        return Sample(wall / task.repeats, cpu / task.repeats, _peak())
-
-    def stop(self) -> None:
-        """Nothing runs between calls."""
+def _median(timings: list[Timing]) -> Timing:
+    return Timing(statistics.median(one.wall for one in timings), statistics.median(one.cpu for one in timings))
 
 
-class _Process:
-    """A contestant in a fresh process, idle except when it is asked."""
-
-    def __init__(self, contestant: Contestant) -> None:
-        # spawn: a fork would inherit this process's memory and the threads' locks of its libraries
-        context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(contestant, theirs), daemon=True)
-        self._process.start()
-        theirs.close()
-
-    def warm_up(self) -> Any:
-        return self._ask("warm_up")
-
-    def measure(self) -> Sample:
-        sample: Sample = self._ask("measure")
-        return sample
-
-    def stop(self) -> None:
-        """End the process, also one that hangs."""
-        self._pipe.close()
-        self._process.join(timeout=5)
-        if self._process.is_alive():
-            self._process.terminate()
-            self._process.join()
-
-    def _ask(self, method: str) -> Any:
-        try:
-            self._pipe.send(method)
-            return self._pipe.recv()
-        except (EOFError, BrokenPipeError):
-            raise RuntimeError("The contestant's process failed; its error is above.") from None
-
-
-def _serve(contestant: Contestant, pipe: Connection) -> None:
-    runner = _Inline(contestant)
-    while True:
-        try:
-            method = pipe.recv()
-        except EOFError:
-            return
-        pipe.send(getattr(runner, method)())
-
-
-def _cpu_seconds() -> float:
+def cpu_seconds() -> float:
+    """Of this process, its threads, and the children it waited for."""
     usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
-
-
-_STATUS = Path("/proc/self/status")
-
-
-def _forget_peak() -> None:
-    """Let the peak start anew from what is held now, where the system can: on Linux."""
-    if _STATUS.exists():
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-
-
-def _peak() -> int:
-    """Bytes. Linux's own ru_maxrss would include what the parent process held when it started this one."""
-    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-    if not _STATUS.exists():
-        return max(children, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
-    lines = _STATUS.read_text(encoding="ascii").splitlines()
-    return max(children, *(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")))

@@ -54,6 +54,8 @@ def _word(ratio: float) -> str:
 def _sentence(case: Case, rival: str) -> str:
     wall, cpu = case.ratio(rival), case.cpu_ratio(rival)
     speed = f"{wall:.3g}x faster than" if wall >= 1 else f"{1 / wall:.3g}x slower than"
+    if 1 / EVEN <= wall <= EVEN:
+        speed = "the same time as"
     load = f"{cpu:.3g}x less CPU" if cpu >= 1 else f"{1 / cpu:.3g}x more CPU"
     return f"{speed} {rival}, {load}."
 

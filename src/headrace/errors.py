@@ -125,7 +125,3 @@ class StoreError(HeadraceError):
 
 class CorruptObject(StoreError):
     """A stored version whose files do not match its manifest."""
-
-
-class BuildFailed(HeadraceError):
-    """One or more assets failed; nothing of theirs was published."""

@@ -1,8 +1,19 @@
-"""Pages of documentation as programs: their code blocks, and what comes out when these are run."""
+"""Pages of documentation as programs: their code blocks, and what comes out when these are run.
+
+python    executed; all python blocks of a page are one module
+text      right below a python block: what that block prints
+pycon     a doctest in the module's namespace
+console   commands after `$`, continued after a backslash at a line's end; the output shown below one is compared.
+          A command ends well, unless it says otherwise: `$ headrace plam  # exit code 2`
+
+In output `...` is anything, a line `...` any number of lines, and blanks are as good as one. Other blocks, and those
+marked `no-run`, are only read.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import doctest
 import io
 import os
 import re
@@ -20,7 +31,7 @@ from headrace.cli.main import main
 
 PROJECT_PACKAGES = ("assets", "resources", "definitions")
 _FENCE = re.compile(r"^```(.*)$")
-_EXIT = re.compile(r"\s+# exits (\d+)$")
+_EXIT = re.compile(r"\s+# exit code (\d+)$")
 _SHELL = re.compile(r"[|<>&;*?]")
 _EXPANDS = re.compile(r"[$`]")
 
@@ -65,20 +76,24 @@ def blocks(page: str) -> list[Block]:
 
 
 def steps(block: Block) -> list[Step]:
-    """The commands of a console block. A line that starts with `> ` goes on with the command above it."""
+    """The commands of a console block. A line that ends with a backslash goes on in the next one."""
     found: list[Step] = []
     for number, line in enumerate(block.lines, start=block.line):
-        if line.startswith("$ "):
-            exits = _EXIT.search(line)
-            found.append(Step(_EXIT.sub("", line[2:]), int(exits[1]) if exits else 0, (), number + 1))
-            continue
-        assert found, f"line {number + 1}: a console block starts with a command"
-        last = found[-1]
-        if line.startswith("> ") and not last.shown:
-            found[-1] = Step(f"{last.command}\n{line[2:]}", last.exits, (), last.line)
+        if found and found[-1].command.endswith("\\"):
+            last = found[-1]
+            found[-1] = Step(last.command[:-1] + _EXIT.sub("", line), _exit_code(line), (), last.line)
+        elif line.startswith("$ "):
+            found.append(Step(_EXIT.sub("", line[2:]), _exit_code(line), (), number + 1))
         else:
+            assert found, f"line {number + 1}: a console block starts with a command"
+            last = found[-1]
             found[-1] = Step(last.command, last.exits, (*last.shown, line), last.line)
     return found
+
+
+def _exit_code(line: str) -> int:
+    found = _EXIT.search(line)
+    return int(found[1]) if found else 0
 
 
 def matches(shown: tuple[str, ...], got: list[str]) -> bool:
@@ -100,8 +115,8 @@ def matches(shown: tuple[str, ...], got: list[str]) -> bool:
 
 
 def same_line(shown: str, got: str) -> bool:
-    pattern = re.sub(r"([\[*?])", r"[\1]", shown.rstrip()).replace("...", "*")
-    return fnmatchcase(got.rstrip(), pattern)
+    pattern = re.sub(r"([\[*?])", r"[\1]", " ".join(shown.split())).replace("...", "*")
+    return fnmatchcase(" ".join(got.split()), pattern)
 
 
 class Runner:
@@ -114,23 +129,34 @@ class Runner:
         self.module = types.ModuleType(f"page_{uuid.uuid4().hex}")
         self.file = scratch / f"{self.module.__name__}.py"
         self.module.__file__ = str(self.file)
-        self.printed = ""
+        self.printed: tuple[int, str] = (-1, "")  # up to which line of the page, and what
 
-    def run(self) -> None:
+    def run(self, above: str = "") -> None:
+        """Run the page; `above` is Python that its own has to be read after."""
         found = blocks(self.text)
         self._write_module([block for block in found if block.language == "python" and block.run])
         sys.modules[self.module.__name__] = self.module  # classes look their module up by name
         try:
-            for block in found:
-                if block.run and block.language == "python":
-                    self._run_python(block)
-                elif block.run and block.language == "output":
-                    self._compare(block)
-                elif block.run and block.language == "console":
-                    for step in steps(block):
-                        self._run_step(step)
+            with fresh_imports():
+                sys.path.insert(0, str(self.folder))
+                exec(above, self.module.__dict__)
+                for block in found:
+                    self._run_block(block)
         finally:
             del sys.modules[self.module.__name__]
+
+    def _run_block(self, block: Block) -> None:
+        if not block.run:
+            return
+        if block.language == "python":
+            self._run_python(block)
+        elif block.language == "text":
+            self._compare(block)
+        elif block.language == "pycon":
+            self._run_session(block)
+        elif block.language == "console":
+            for step in steps(block):
+                self._run_step(step)
 
     def _write_module(self, found: list[Block]) -> None:
         """All python blocks in one file, on the lines they have in the page: functions find their source there."""
@@ -143,14 +169,28 @@ class Runner:
         text = "\n" * block.line + "\n".join(block.lines)
         output = io.StringIO()
         with inside(self.folder), contextlib.redirect_stdout(output):
-            exec(compile(text, str(self.file), "exec"), self.module.__dict__)
-        self.printed = output.getvalue()
+            exec(compile(text, str(self.file), "exec", dont_inherit=True), self.module.__dict__)
+        self.printed = (block.line + len(block.lines), output.getvalue())
 
     def _compare(self, block: Block) -> None:
-        """An output block shows what the python block above it printed."""
-        shown = "\n".join(block.lines)
-        where = f"{self.name}, line {block.line + 1}"
-        assert matches(block.lines, self.printed.splitlines()), f"{where}\nshown:\n{shown}\ngot:\n{self.printed}"
+        """A text block shows what the python block right above it printed."""
+        end, got = self.printed
+        if "".join(self.text.splitlines()[end + 1 : block.line - 1]).strip():
+            return
+        where, shown = f"{self.name}, line {block.line + 1}", "\n".join(block.lines)
+        assert matches(block.lines, got.splitlines()), f"{where}\nshown:\n{shown}\ngot:\n{got}"
+
+    def _run_session(self, block: Block) -> None:
+        """A doctest in the namespace of the page's python blocks."""
+        text = "\n".join(block.lines) + "\n"
+        test = doctest.DocTestParser().get_doctest(text, {}, self.name, self.name, block.line)
+        test.globs = self.module.__dict__
+        said: list[str] = []
+        with inside(self.folder):
+            failed, _ = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(
+                test, out=said.append, clear_globs=False
+            )
+        assert not failed, "".join(said)
 
     def _run_step(self, step: Step) -> None:
         where = f"{self.name}, line {step.line}: $ {step.command}"

@@ -111,7 +111,7 @@ history = hr.TrainingSet(
 )
 
 SCHEDULE_ENCODING = {
-    "places": hr.OneHot("carrier", "origin", "dest", max_categories=110),
+    "places": hr.OneHot("carrier", "origin", "dest", max_categories=25),
     "times": hr.Impute("hour", "weekday", "distance", "arrival_hour"),
 }
 timetable_encoding = hr.Transform("timetable_encoding", fit_on=timetable, encode=SCHEDULE_ENCODING)
@@ -143,7 +143,7 @@ schedule_only = hr.Cascade(
             "late",
             matrix=timetable_matrix,
             target="late",
-            estimator=HistGradientBoostingClassifier(max_iter=80, learning_rate=0.1, max_leaf_nodes=15),
+            estimator=HistGradientBoostingClassifier(max_iter=50, learning_rate=0.15, max_leaf_nodes=15),
         )
     ],
 )
@@ -155,14 +155,14 @@ delays = hr.Cascade(
             "late",
             matrix=history_matrix,
             target="late",
-            estimator=HistGradientBoostingClassifier(max_iter=60, learning_rate=0.1, max_leaf_nodes=15),
+            estimator=HistGradientBoostingClassifier(max_iter=40, learning_rate=0.15, max_leaf_nodes=15),
         ),
         hr.Stage(
             "minutes",
             matrix=history_matrix,
             target="minutes_late",
             inputs=["late"],
-            estimator=HistGradientBoostingRegressor(max_iter=60, learning_rate=0.1, max_leaf_nodes=15),
+            estimator=HistGradientBoostingRegressor(max_iter=40, learning_rate=0.15, max_leaf_nodes=15),
         ),
     ],
 )

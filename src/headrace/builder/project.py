@@ -50,8 +50,9 @@ class Project:
 
     @property
     def views_file(self) -> Path:
-        """The DuckDB file of views that any client opens."""
-        return self.root / "headrace.duckdb"
+        """The DuckDB file of views that any client opens; each environment but the project's own has another."""
+        own = self.environment == read_settings(self.root).environment
+        return self.root / ("headrace.duckdb" if own else f"headrace.{self.environment}.duckdb")
 
 
 def load_project(start: Path | None = None, environment: str | None = None) -> Project:

@@ -122,10 +122,20 @@ class Cascade(Declaration):
             if len({stage.matrix.rows.key for stage in same}) > 1:
                 problem = f"the stages that predict {target!r} learn from different training sets."
                 raise DeclarationError(self.where, problem, fix="Give them matrices over the same rows.")
+            for number, stage in enumerate(same):
+                self._check_overlap(stage, same[:number])
             if len(same) > 1 and open_to_all:
                 fix = "Give each a when=, or different targets."
                 problem = f"several stages predict {target!r} and {open_to_all[0]!r} serves every row."
                 raise DeclarationError(self.where, problem, fix=fix)
+
+    def _check_overlap(self, stage: Stage, others: Sequence[Stage]) -> None:
+        """Two alternatives must differ in what some common router says of their rows."""
+        for other in others:
+            common = [name for name in stage.when if name in other.when]
+            if common and all(set(stage.when[name]) & set(other.when[name]) for name in common):
+                problem = f"{other.name!r} and {stage.name!r} would both answer {stage.target!r} for some rows."
+                raise DeclarationError(self.where, problem, fix="Give their when= answers that exclude each other.")
 
     def _ordered(self) -> tuple[Stage, ...]:
         try:

@@ -108,6 +108,9 @@ class FeatureView(Declaration):
 
     def _check_ttl(self) -> None:
         ttl = self.lifetime
+        if ttl is not None and self.timestamp is None:
+            fix = "Give it a timestamp, or no ttl."
+            raise DeclarationError(self.where, f"has ttl {self.ttl!r} but no timestamp to count it from.", fix=fix)
         for one in self.windowed:
             if ttl is not None and one.length is not None and one.length > ttl:
                 fix = "Lengthen the ttl or shorten the window."

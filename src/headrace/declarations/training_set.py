@@ -55,13 +55,15 @@ class TrainingSet(Declaration):
         for one in self.features:
             if not isinstance(one, FeatureView | FeatureSelection):
                 fix = "Give views or parts of views, as in features=[activity, profile['title']]."
-                raise DeclarationError(self.where, f"{one!r} is no feature view.", fix=fix)
+                named = one.where if isinstance(one, Declaration) else repr(one)
+                raise DeclarationError(self.where, f"{named} is no feature view.", fix=fix)
         if self.split is not None and not isinstance(self.split, Split):
             fix = 'Give hr.TimeSplit(test="14d"), hr.GroupSplit("customer_id") or hr.ColumnSplit("fold").'
             raise DeclarationError(self.where, f"split is {self.split!r}.", fix=fix)
         if not self.label:
             raise DeclarationError(self.where, "has no label.", fix="Name the spine column to predict.")
-        require_known(self.where, "spine column", self.spine_columns(), self.spine.columns())
+        split_by = [self.split.column] if isinstance(self.split, ColumnSplit) else []
+        require_known(self.where, "spine column", (*self.spine_columns(), *split_by), self.spine.columns())
         self._check_times()
         self._check_names()
 
@@ -130,5 +132,15 @@ class TrainingSet(Declaration):
             "timestamp": self.timestamp,
             "keep": list(self.keep),
             "split": self.split.data() if self.split else None,
-            **{f"features {n}": selection.data() for n, selection in enumerate(self.selections)},
+            "order": [selection.view.key for selection in self.selections],
+            **self._readings(),
         }
+
+    def _readings(self) -> dict[str, Any]:
+        """How each view is read, named so that a plan can say which reading changed; a view may be read twice."""
+        found: dict[str, Any] = {}
+        for selection in self.selections:
+            name = f"reading of {selection.view.key}"
+            times = sum(one == name or one.startswith(f"{name} #") for one in found)
+            found[f"{name} #{times + 1}" if times else name] = selection.data()
+        return found

@@ -120,7 +120,7 @@ class Evaluation:
         everything = np.ones(len(self._positions), dtype=bool)
         answer = answer_rows(alone, features[self._positions], everything, None)
         values, shares, _ = combine([alone], {"alone": answer}, len(self._positions))
-        return {"one model without routing": self._measure(values, shares, everything)}
+        return {"one model without routing": self._measure(values, shares, known(self._by))}
 
     def _with_true_routing(self) -> dict[str, Any]:
         """What perfect routers would have given, on the rows whose true routes are known."""

@@ -61,7 +61,11 @@ def takes_sparse(estimator: Any) -> bool:
 def labels_array(estimator: Any, column: pa.ChunkedArray) -> npt.NDArray[Any]:
     """Labels as scikit-learn wants them: numbers for regressors, texts, booleans or integers as classes."""
     if not is_classifier(estimator):
-        return np.asarray(column.cast(pa.float64()), dtype=np.float64)
+        try:
+            return np.asarray(column.cast(pa.float64()), dtype=np.float64)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            problem = f"{type(estimator).__name__} predicts numbers, but its target is {column.type}: {error}."
+            raise TrainingError(f"{problem} Use a classifier. Nothing was published.") from error
     values = column.to_pylist()
     return np.array(values) if values else np.array([], dtype=object)
 
@@ -73,7 +77,7 @@ def train(where: str, estimator: Any, features: Any, labels: npt.NDArray[Any]) -
     if len(labels) == 0:
         raise TrainingError(f"{where}: no training row is left after routing and null targets. Nothing was published.")
     if is_classifier(estimator) and len(set(labels.tolist())) < 2:
-        problem = f"{where}: all {len(labels)} training rows have the same target {labels[0]!r}."
+        problem = f"{where}: all {len(labels)} training rows have the same target {labels.tolist()[0]!r}."
         raise TrainingError(f"{problem} A classifier needs two classes. Nothing was published.")
     model = clone(estimator)
     unset = {

@@ -18,7 +18,7 @@ from headrace.engine.blocks import stack
 from headrace.engine.encoders.base import Block
 from headrace.engine.folds import fold_of, group_names
 from headrace.engine.models import Answer, ask, load_model, save_model
-from headrace.errors import CorruptObject
+from headrace.errors import CorruptObject, TrainingError
 
 Encode = Callable[[str], dict[str, Block]]
 _FILE = "stage.json"
@@ -94,7 +94,7 @@ def routed(stage: FittedStage, answers: Mapping[str, Answer], rows: int) -> npt.
 def stage_features(stage: FittedStage, blocks: Mapping[str, Block], answers: Mapping[str, Answer]) -> Any:
     """The stage's columns for every row: its matrix, then what its upstream stages said."""
     own = stack(blocks, sparse=stage.sparse)
-    fed = [_as_columns(answers[name]) for name in stage.inputs]
+    fed = [_as_columns(name, answers[name]) for name in stage.inputs]
     if not fed:
         return own
     if scipy.sparse.issparse(own):
@@ -102,11 +102,16 @@ def stage_features(stage: FittedStage, blocks: Mapping[str, Block], answers: Map
     return np.hstack([own, *fed])
 
 
-def _as_columns(answer: Answer) -> npt.NDArray[np.float64]:
+def _as_columns(name: str, answer: Answer) -> npt.NDArray[np.float64]:
     """Probabilities, or the number; zeros where the upstream did not serve the row."""
     if answer.shares is not None:
         return np.where(answer.served[:, None], answer.shares, 0.0).astype(np.float64)
     values = np.array([value if served else 0.0 for value, served in zip(answer.values, answer.served, strict=True)])
+    if not np.issubdtype(values.dtype, np.number):
+        problem = (
+            f"stage {name!r} gives classes without probabilities, which cannot be further columns of another stage."
+        )
+        raise TrainingError(f"{problem} Use a classifier with predict_proba. Nothing was published.")
     return values.astype(np.float64).reshape(-1, 1)
 
 

@@ -44,11 +44,14 @@ def compute_training_set(training_set: TrainingSet, bench: Workbench) -> Compute
 def _make_spine(training_set: TrainingSet, connection: duckdb.DuckDBPyConnection) -> None:
     table = table_name(training_set.spine.key)
     found = [name for name, _ in describe(connection, table)]
-    for name in training_set.spine_columns():
+    wanted = training_set.spine_columns()
+    for name in (*wanted, *([training_set.split.column] if isinstance(training_set.split, ColumnSplit) else [])):
         if name not in found:
             raise UnknownName(training_set.where, "spine column", name, found)
     time = [quote(training_set.timestamp)] if training_set.timestamp else []
-    columns = [quote(name) for name in training_set.spine_columns()]
+    split = training_set.split
+    own = [SPLIT_COLUMN] if isinstance(split, ColumnSplit) and split.column == SPLIT_COLUMN else []
+    columns = [quote(name) for name in (*training_set.spine_columns(), *own)]
     order = ", ".join(dict.fromkeys((*time, *(quote(name) for name in training_set.keys), *columns)))
     numbered = f"select row_number() over (order by {order}) - 1 as __row, {', '.join(columns)} from {table}"
     connection.execute(f"create temp table spine as {numbered}").fetchall()
@@ -72,6 +75,7 @@ def join_features(
     for _, name in features:
         if name not in known:
             raise UnknownName(view.where, "feature", name, known)
+    _check_keys(selection, connection, spine, table)
     if view.windowed:
         events = parquet(bench.folder(view.key) / EVENTS)
         wanted = {name: output for output, name in features}
@@ -81,6 +85,23 @@ def join_features(
         query = as_of_sql(_as_of(selection, spine, spine_time, table, features))
     connection.execute(f"create or replace temp table {target} as {query}").fetchall()
     return [output for output, _ in features]
+
+
+def _check_keys(selection: FeatureSelection, connection: duckdb.DuckDBPyConnection, spine: str, table: str) -> None:
+    """Text is never compared with numbers: '1' and '01' would both be 1, and 'x' no number at all."""
+    asking, known = dict(describe(connection, spine)), dict(describe(connection, table))
+    failures: list[dict[str, object]] = [
+        {
+            "column": ours,
+            "check": f"is {asking[ours]}, but {theirs!r} of {selection.view.key} is {known[theirs]}",
+            "count": "all",
+        }
+        for ours, theirs in selection.keys
+        if (asking[ours] == "VARCHAR") != (known[theirs] == "VARCHAR")
+    ]
+    if failures:
+        fix = "Cast one of them in a SQL view, or declare it in its source's schema. Nothing was published."
+        raise ValidationError(f"keys of {selection.view.key}", failures, fix)
 
 
 def _as_of(

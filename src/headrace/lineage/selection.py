@@ -30,8 +30,10 @@ def _match(graph: Graph, pattern: str) -> set[str]:
     if core.startswith("group:"):
         core = f"{core.removeprefix('group:')}/*"
     found = {key for key in graph.keys if fnmatchcase(key, core)}
-    if not found:
+    if not found:  # a name alone
         found = {key for key in graph.keys if key.split("/", 1)[1] == core}
+    if not found:  # a stage's name alone
+        found = {key for key in graph.keys if key.rpartition("/")[2] == core}
     if not found:
         raise UnknownAsset(core, graph.keys)
     reached = set(found)
