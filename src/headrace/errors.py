@@ -97,6 +97,8 @@ class ValidationError(HeadraceError):
             examples = failure.get("examples")
             shown = f", first: {examples}" if examples else ""
             lines.append(f"  - {failure['column']}: {failure['check']} ({failure['count']} row(s){shown})")
+        if len(self.failures) > 10:
+            lines.append(f"  - and {len(self.failures) - 10} more")
         lines.append(fix or "Mend the data or the declared schema, then build again.")
         super().__init__("\n".join(lines))
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from headrace.lineage.plan import Plan, State
 
 _CHANGES_PENDING = 2
+_REASONS_SHOWN = 3
 _WORDS: dict[State, str] = {"build": "to build", "reuse": "to reuse", "pending": "pending", "fresh": "fresh"}
 
 
@@ -59,7 +60,9 @@ def _print(plan: Plan) -> None:
     steps = [plan.steps[key] for key in plan.selected]
     width = max((len(step.asset) for step in steps), default=0)
     for step in steps:
-        reasons = "; ".join(reason.detail for reason in step.reasons)
+        shown = [reason.detail for reason in step.reasons[:_REASONS_SHOWN]]
+        more = len(step.reasons) - len(shown)
+        reasons = "; ".join([*shown, f"and {more} more (--json shows all)"] if more else shown)
         say(f"{step.asset.ljust(width)}   ", (step.state.ljust(7), STYLES[step.state]), f"  {reasons}")
     counts = Counter(step.state for step in steps)
     said = [f"{counts[state]} {words}" for state, words in _WORDS.items() if counts[state]]

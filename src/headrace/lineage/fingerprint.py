@@ -68,6 +68,14 @@ def _say(name: str, before: Any, now: Any) -> str:
         return f"{subject} is new"
     if now is None:
         return f"{subject} was removed"
-    if _change_kind(name) == "declaration_changed" and len(f"{before}{now}") < 80:
-        return f"{subject} changed from {before} to {now}"
+    old, new = _show(before), _show(now)
+    if _change_kind(name) == "declaration_changed" and old != new and len(old + new) < 80:
+        return f"{subject} changed from {old} to {new}"
     return f"{subject} changed"
+
+
+def _show(value: Any) -> str:
+    """A short list as its words, as in `sum amount 7d`; anything else as it is."""
+    if isinstance(value, list) and not any(isinstance(one, list | dict) for one in value):
+        return " ".join(str(one) for one in value if one is not None)
+    return str(value)
