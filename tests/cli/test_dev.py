@@ -17,7 +17,7 @@ def started(monkeypatch, tmp_path):
     stub = types.ModuleType("headrace.orchestration.instance")
     stub.dagster_home = lambda project: tmp_path / "home"
     monkeypatch.setitem(sys.modules, "headrace.orchestration.instance", stub)
-    monkeypatch.setattr(os, "execve", lambda path, command, env: calls.append((command, env["DAGSTER_HOME"])))
+    monkeypatch.setattr(os, "execve", lambda path, command, env: calls.append((command, env.get("DAGSTER_HOME"))))
     return calls
 
 
@@ -32,6 +32,17 @@ def test_it_runs_dagster_dev(tiny, tmp_path, started, file, code, monkeypatch):
     assert command == [sys.executable, "-m", "dagster", "dev", *code, "-h", "127.0.0.1", "-p", "4000"]
     assert home == str(tmp_path / "home")
     assert Path.cwd() == tiny.root
+
+
+def test_a_project_with_dagster_settings_keeps_them(tiny, started, monkeypatch):
+    """Dagster reads dagster.yaml of the folder only where DAGSTER_HOME is not set."""
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    for file in ("workspace.yaml", "dagster.yaml"):
+        (tiny.root / file).write_text("")
+    monkeypatch.chdir(tiny.root)
+    tiny.run("dev")
+    ((_, home),) = started
+    assert home is None
 
 
 def test_it_says_what_is_missing(tiny, started, capsys):

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from headrace.errors import DeclarationError, UnknownAsset
+from headrace.lineage.selection import keys_named
 
 
 def one_asset(given: str, known: Iterable[str]) -> str:
-    """The key that `given` means: a whole key, or what follows the first slash if only one key ends so.
+    """The one key that `given` means, whole or by name.
 
     >>> one_asset("activity", ["features/activity", "sources/orders"])
     'features/activity'
     """
     keys = list(known)
-    if given in keys:
-        return given
-    found = [key for key in keys if key.partition("/")[2] == given]
+    found = keys_named(given, keys)
     if not found:
         raise UnknownAsset(given, keys)
     if len(found) > 1:

@@ -28,7 +28,11 @@ def run(given: argparse.Namespace) -> int:
         code = ["-m", "definitions"]
     else:
         raise ProjectError(f"{project.root} has neither workspace.yaml nor definitions.py. See `headrace init --help`.")
-    environment = {**os.environ, "DAGSTER_HOME": str(dagster_home(project))}
+    environment = dict(os.environ)
+    if not (
+        project.root / "dagster.yaml"
+    ).is_file():  # which names the same records, and is not read beside DAGSTER_HOME
+        environment["DAGSTER_HOME"] = str(dagster_home(project))
     print(f"http://{given.host}:{given.port}", file=sys.stderr)
     os.chdir(project.root)
     command = [sys.executable, "-m", "dagster", "dev", *code, "-h", given.host, "-p", str(given.port)]

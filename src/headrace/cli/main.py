@@ -24,7 +24,7 @@ COMMANDS = (
 )
 _DESCRIPTION = """\
 Features, transforms, matrices and cascades as Dagster assets over DuckDB.
-Lineage decides, down to the column, what has to be built."""
+Lineage decides what has to be built."""
 _EPILOG = "`headrace COMMAND --help` tells more. Exit codes: 0 done, 1 something failed, 2 bad usage."
 
 

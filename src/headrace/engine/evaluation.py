@@ -103,8 +103,7 @@ class Evaluation:
         return measure(classes or None, self._truth[chosen].tolist(), values[chosen].tolist(), picked)
 
     def _blocks(self, stage: Stage) -> Mapping[str, Block]:
-        blocks = load_matrix(self._bench.folder(stage.matrix.key)).blocks
-        return {name: blocks[name] for name in stage.matrix.transform.encode}
+        return load_matrix(self._bench.folder(stage.matrix.key)).blocks
 
     def _without_routing(self) -> dict[str, Any]:
         """One model of the first alternative's recipe, trained on all training rows, whatever their route."""

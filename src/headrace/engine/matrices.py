@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from headrace.lineage.canonical import digest
 from headrace.store.digests import quote, table_digest
 
 BLOCK_FOLDER = "blocks"
+_ORDER = "order.json"
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ def compute_matrix(matrix: Matrix, bench: Workbench) -> Computed:
     (bench.draft / BLOCK_FOLDER).mkdir()
     for name, block in blocks.items():
         save_block(bench.draft / BLOCK_FOLDER / f"{name}.arrow", block)
+    (bench.draft / BLOCK_FOLDER / _ORDER).write_text(json.dumps(list(blocks)), encoding="utf-8")
     kept = [quote(name) for name in dict.fromkeys((*matrix.rows.spine_columns(), SPLIT_COLUMN))]
     write_parquet(bench.connection, f"select {', '.join(kept)} from {table_name(matrix.rows.key)}", bench.main_table)
     facts = {name: _describe(fitted, name, block) for name, block in blocks.items()}
@@ -51,9 +54,10 @@ def compute_matrix(matrix: Matrix, bench: Workbench) -> Computed:
 
 
 def load_matrix(folder: Path) -> LoadedMatrix:
-    """The matrix stored in a version's folder."""
-    paths = sorted((folder / BLOCK_FOLDER).glob("*.arrow"))
-    return LoadedMatrix(pq.read_table(folder / MAIN_TABLE), {path.stem: load_block(path) for path in paths})
+    """The matrix stored in a version's folder, its blocks in the order of the transform."""
+    names = json.loads((folder / BLOCK_FOLDER / _ORDER).read_text(encoding="utf-8"))
+    blocks = {name: load_block(folder / BLOCK_FOLDER / f"{name}.arrow") for name in names}
+    return LoadedMatrix(pq.read_table(folder / MAIN_TABLE), blocks)
 
 
 def read_rows(training_set: TrainingSet, columns: tuple[str, ...], bench: Workbench) -> pa.Table:

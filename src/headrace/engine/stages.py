@@ -40,7 +40,7 @@ def compute_stage(member: CascadeStage, bench: Workbench) -> Computed:
     """
     stage = member.stage
     matrix = load_matrix(bench.folder(stage.matrix.key))
-    blocks = {name: matrix.blocks[name] for name in stage.matrix.transform.encode}
+    blocks = matrix.blocks
     answers = upstream_answers(member, bench)
     model = _Training(member, matrix.rows, blocks, answers, bench).fit()
     model.save(bench.draft / MODEL_FOLDER)
@@ -92,7 +92,7 @@ def score_training_rows(
         fitted = transforms[key]
         if key not in ready:
             return encode_rows(rows.key, fitted, table)
-        return {name: ready[key][name] if chosen is None else ready[key][name][chosen] for name in fitted.blocks}
+        return {name: block if chosen is None else block[chosen] for name, block in ready[key].items()}
 
     return score(stages, encode, table.num_rows, honest_about=table)
 

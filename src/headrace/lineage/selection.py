@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from headrace.errors import UnknownAsset
@@ -25,15 +25,22 @@ def select(graph: Graph, selection: Sequence[str]) -> tuple[str, ...]:
     return tuple(key for key in graph.keys if key in chosen)
 
 
+def keys_named(name: str, keys: Iterable[str]) -> list[str]:
+    """The keys that a name may mean: the whole key, else what follows the first slash, else the last part (a stage).
+
+    >>> keys_named("age_band", ["cascades/recommend", "cascades/recommend/age_band"])
+    ['cascades/recommend/age_band']
+    """
+    known = list(keys)
+    whole = [key for key in known if key == name] or [key for key in known if key.partition("/")[2] == name]
+    return whole or [key for key in known if key.rpartition("/")[2] == name]
+
+
 def _match(graph: Graph, pattern: str) -> set[str]:
     core = pattern.strip("+").removeprefix("key:")
     if core.startswith("group:"):
         core = f"{core.removeprefix('group:')}/*"
-    found = {key for key in graph.keys if fnmatchcase(key, core)}
-    if not found:  # a name alone
-        found = {key for key in graph.keys if key.split("/", 1)[1] == core}
-    if not found:  # a stage's name alone
-        found = {key for key in graph.keys if key.rpartition("/")[2] == core}
+    found = {key for key in graph.keys if fnmatchcase(key, core)} or set(keys_named(core, graph.keys))
     if not found:
         raise UnknownAsset(core, graph.keys)
     reached = set(found)
