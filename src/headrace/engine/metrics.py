@@ -47,6 +47,7 @@ def _shares(known: npt.NDArray[Any], shares: npt.NDArray[Any]) -> dict[str, floa
     )  # a class never seen in training had no share
     picked = np.clip(given.astype(np.float64), 1e-15, 1.0)
     found = {"log_loss": float(-np.log(picked).mean())}
+    known, shares = known[known >= 0], shares[known >= 0]
     if len(set(known.tolist())) < 2:
         return found
     if shares.shape[1] == 2:

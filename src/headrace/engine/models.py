@@ -6,6 +6,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -134,5 +135,5 @@ def load_model(path: Path) -> Any:
         return skops.io.loads(path.read_bytes(), trusted=list(TRUSTED))
     except UntrustedTypesFoundException as error:
         raise CorruptObject(f"{path} holds types that are not loaded from files: {error}.") from error
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise CorruptObject(f"{path} cannot be loaded: {error}. Build the cascade again.") from error
