@@ -105,3 +105,16 @@ def test_text_keys_are_not_compared_with_numbers(make_project, raw):
     )
     with pytest.raises(ValidationError, match="customer: is BIGINT, but 'customer' of features/spending is VARCHAR"):
         table(make_project, raw, hr.TrainingSet("t", spine=spine, label="y", features=[spending]))
+
+
+def test_one_view_under_two_keys_answers_each_by_its_own(make_project, raw):
+    """As the weather at an origin and at a destination: a windowed view and one of columns."""
+    flights = pl.DataFrame({"id": [1, 2], "at": [START + 10 * DAY] * 2, "a": [0, 1], "b": [1, 9], "y": [True, False]})
+    flights.write_parquet(raw / "flights.parquet")
+    trips = hr.Source("flights", path="flights.parquet", keys=["id"], timestamp="at")
+    last = hr.FeatureView("last", entity=customer, source=events, features=["amount"])
+    features = [one.on({"customer": end}, prefix=f"{end}_") for one in (spending, last) for end in ("a", "b")]
+    found, manifest = table(make_project, raw, hr.TrainingSet("t", spine=trips, label="y", features=features))
+    wanted = {"a_spent": [108, 109], "b_spent": [109, None], "a_amount": [108, 109], "b_amount": [109, None]}
+    assert found.select(*wanted).to_dict(as_series=False) == wanted
+    assert manifest.details["column lineage"]["b_amount"] == ["features/last.amount"]

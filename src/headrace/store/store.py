@@ -37,9 +37,6 @@ class Store:
     def refs(self, environment: str) -> Refs:
         return Refs(self.root / "refs", environment)
 
-    def environments(self) -> list[str]:
-        return sorted(path.stem for path in (self.root / "refs").glob("*.json"))
-
     def folder(self, asset: str, version: str) -> Path:
         return self.root / "objects" / asset / version
 
