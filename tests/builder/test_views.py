@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import duckdb
+import pytest
 
 from headrace.builder.build import build
 from headrace.builder.views import current_tables, refresh_views
@@ -17,6 +18,22 @@ def test_any_client_reads_the_current_tables(tmp_path):
     build(project)
     assert set(current_tables(project)) == set(project.graph.keys)
     assert total(project.views_file) == 35.5
+    assert left_overs(project) == []
+
+
+@pytest.mark.parametrize("when", ["before", "while"])
+def test_a_build_with_nothing_to_do_renews_what_a_killed_one_did_not(tmp_path, when):
+    project = shop(tmp_path)
+    build(project)
+    if when == "before":
+        project.store.refs("dev").move({"features/grown": None})  # as if its views had not been renewed yet
+    else:
+        (tmp_path / ".headrace.duckdb.draft").write_text("half a database")
+    build(project, ["spend"])
+    assert project.views_file.is_file()
+    with duckdb.connect(str(project.views_file), read_only=True) as connection:
+        shown = {row[0] for row in connection.sql("select view_name from duckdb_views() where not internal").fetchall()}
+    assert shown == {key.partition("/")[2] for key in current_tables(project)}
     assert left_overs(project) == []
 
 

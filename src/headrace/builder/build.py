@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from headrace.builder.facts import ProjectFacts
 from headrace.builder.materialize import Outcome, Request, materialize
 from headrace.builder.project import Project
-from headrace.builder.views import refresh_views
+from headrace.builder.views import refresh_views, views_are_current
 from headrace.errors import StoreError
 from headrace.lineage.plan import Plan, make_plan
 from headrace.lineage.selection import select
@@ -92,16 +92,16 @@ def build(
     started = time.perf_counter()
     plan = plan_project(project, selection, only=only, force=force)
     report = Report(run_id=uuid.uuid4().hex)
+    project.store.sweep()
     if plan.work:
-        project.store.sweep()
         _Walk(project, plan, report, listener, forced=set(select(project.graph, selection)) if force else set()).run(
             jobs
         )
-        if any(outcome.state != "fresh" for outcome in report.outcomes):
-            _refresh(project, report)
     else:
         for key in plan.selected:
             report.outcomes.append(Outcome(key, "fresh", project.store.current(key, project.environment)))
+    if not views_are_current(project):
+        _refresh(project, report)
     report.seconds = time.perf_counter() - started
     return report
 

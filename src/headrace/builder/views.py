@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
@@ -11,15 +12,24 @@ from filelock import FileLock
 from headrace.builder.project import Project
 from headrace.engine.session import MAIN_TABLE, connect, show_tables
 from headrace.errors import StoreError
-from headrace.store.atomic import disk_errors
+from headrace.lineage.canonical import digest
+from headrace.store.atomic import disk_errors, write_atomically
 
 
 def current_tables(project: Project) -> dict[str, Path]:
     """The Parquet file of every current table, by asset key."""
-    store = project.store
-    versions = store.refs(project.environment).current()
-    tables = {key: store.folder(key, version) / MAIN_TABLE for key, version in versions.items()}
+    return _tables(project, project.store.refs(project.environment).current())
+
+
+def _tables(project: Project, versions: Mapping[str, str]) -> dict[str, Path]:
+    tables = {key: project.store.folder(key, version) / MAIN_TABLE for key, version in versions.items()}
     return {key: path for key, path in tables.items() if path.is_file()}
+
+
+def views_are_current(project: Project) -> bool:
+    """Whether the file of views shows what is current; not so after a process was killed before it could renew it."""
+    versions = project.store.refs(project.environment).current()
+    return project.views_file.is_file() and _shown(project) == digest(versions) and not _draft(project).exists()
 
 
 def refresh_views(project: Project) -> None:
@@ -36,12 +46,30 @@ def refresh_views(project: Project) -> None:
 
 
 def _replace_views(project: Project) -> None:
-    draft = project.views_file.with_name(f".{project.views_file.name}.draft")
+    draft = _draft(project)
     with disk_errors(project.views_file), FileLock(project.store_folder / "locks" / "views.lock"):
         draft.unlink(missing_ok=True)  # of a process that was killed here
+        versions = project.store.refs(project.environment).current()
         try:
             with connect(str(draft)) as connection:
-                show_tables(connection, current_tables(project))
+                show_tables(connection, _tables(project, versions))
             os.replace(draft, project.views_file)
         finally:
             draft.unlink(missing_ok=True)
+        write_atomically(_note(project), digest(versions))
+
+
+def _draft(project: Project) -> Path:
+    return project.views_file.with_name(f".{project.views_file.name}.draft")
+
+
+def _note(project: Project) -> Path:
+    """Where it is written down which versions the file shows."""
+    return project.store_folder / "cache" / f"views.{project.environment}"
+
+
+def _shown(project: Project) -> str | None:
+    try:
+        return _note(project).read_text(encoding="utf-8")
+    except OSError:
+        return None  # never shown, or the cache was deleted: shown again
