@@ -8,9 +8,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import build, point_in_time, report, transforms, windows
+from benchmarks import build, columns, point_in_time, report, transforms, windows
 
-BENCHMARKS = {module.__name__.rpartition(".")[2]: module for module in (point_in_time, windows, transforms, build)}
+MODULES = (point_in_time, windows, transforms, build, columns)
+BENCHMARKS = {module.__name__.rpartition(".")[2]: module for module in MODULES}
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
 

@@ -31,9 +31,9 @@ MAY_IMPORT = {name: set(CORE[:number]) for number, name in enumerate(CORE)} | {
 HEAVY = ["dagster", "duckdb", "matplotlib", "numpy", "pandera", "polars", "pyarrow", "scipy", "sklearn", "sqlglot"]
 
 PUBLIC = """
-    Aggregate BagOfWords Cascade ColorHistogram ColumnSplit Entity FeatureView GradientHistogram GroupSplit
-    HeadraceError ImagePixels Impute Matrix OneHot Source Stage Standardize TfIdf TimeSplit TrainingSet Transform
-    Warehouse definitions feature_view
+    Aggregate BagOfWords ByKey Cascade ColorHistogram ColumnSplit Cron Daily Entity FeatureView GradientHistogram
+    GroupSplit HeadraceError Hourly ImagePixels Impute Matrix Monthly OnChange OneHot Source Stage Standardize TfIdf
+    TimeSplit TrainingSet Transform Warehouse definitions feature_view
 """
 
 

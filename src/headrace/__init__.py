@@ -19,6 +19,8 @@ from headrace.declarations.encoders import (
 from headrace.declarations.entity import Entity
 from headrace.declarations.feature_view import FeatureView, feature_view
 from headrace.declarations.matrix import Matrix
+from headrace.declarations.partitions import ByKey, Daily, Hourly, Monthly
+from headrace.declarations.refresh import Cron, OnChange
 from headrace.declarations.source import Source
 from headrace.declarations.split import ColumnSplit, GroupSplit, TimeSplit
 from headrace.declarations.training_set import TrainingSet
@@ -32,17 +34,23 @@ if TYPE_CHECKING:
 __all__ = [
     "Aggregate",
     "BagOfWords",
+    "ByKey",
     "Cascade",
     "ColorHistogram",
     "ColumnSplit",
+    "Cron",
+    "Daily",
     "Entity",
     "FeatureView",
     "GradientHistogram",
     "GroupSplit",
     "HeadraceError",
+    "Hourly",
     "ImagePixels",
     "Impute",
     "Matrix",
+    "Monthly",
+    "OnChange",
     "OneHot",
     "Source",
     "Stage",

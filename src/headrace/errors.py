@@ -65,6 +65,16 @@ class UnknownAsset(HeadraceError):
         super().__init__(f"No asset {given!r} in this project.{hint} Assets: {name_list(self.known, 40)}.")
 
 
+class SelectionError(HeadraceError):
+    """A selection of assets that cannot be read, or that means no asset; says at which character."""
+
+    def __init__(self, text: str, position: int, problem: str) -> None:
+        self.text = text
+        self.position = position
+        self.problem = problem
+        super().__init__(f"{problem}\n    {text}\n    {' ' * position}^")
+
+
 class NotBuilt(HeadraceError):
     """An asset that has no version in this environment yet."""
 

@@ -68,7 +68,10 @@ def rows(project: Project, asset: str) -> list[tuple]:
 def left_overs(project: Project) -> list[Path]:
     """What a build should not leave: drafts, and files that were to replace others."""
     drafts = [*(project.store_folder / "drafts").glob("*")]
-    return drafts + [path for path in project.root.rglob(".*") if path.name != ".headrace"]
+    # In the cache another process may be about to rename its own: those are swept an hour later.
+    cache = project.store_folder / "cache"
+    strays = [path for path in project.root.rglob(".*") if path.name != ".headrace"]
+    return drafts + [path for path in strays if not path.is_relative_to(cache)]
 
 
 SLOW_VIEWS = """

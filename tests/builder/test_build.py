@@ -11,6 +11,7 @@ import headrace as hr
 from headrace.builder.build import build, plan_project
 from headrace.builder.project import project_from
 from headrace.errors import SourceError, UnknownAsset
+from headrace.lineage.determinism import NondeterminismWarning
 from tests.builder.shop import both, customer, left_overs, orders, rows, shop, spend, view
 
 ALL = {"sources/orders", "sources/customers", "features/spend", "features/grown", "features/both"}
@@ -220,3 +221,20 @@ def test_images_count_by_their_content(tmp_path):
     plan = plan_project(project)
     assert plan.steps["sources/photos"].reasons[0].detail == "a.png changed"
     assert outcome(project)["built"] == ["sources/photos"]
+
+
+def test_verify_finds_what_is_not_reproducible(tmp_path):
+    stable = view("select customer_id, sum(amount) as total from {orders} group by all", "stable")
+    unstable = view("select customer_id, amount, random() as r from {orders}", "unstable")
+    project = shop(tmp_path, stable, unstable)
+    with pytest.warns(NondeterminismWarning, match=r"FeatureView\('unstable'\): random\(\) draws anew"):
+        report = build(project, verify=True)
+    assert report.unstable == {"features/unstable": ["r"]}
+    assert report.to_json()["unstable"] == {"features/unstable": ["r"]}
+    before = project.store.refs("dev").current()
+    with pytest.warns(NondeterminismWarning):
+        assert build(project, ["stable"], verify=True).unstable == {}
+    assert project.store.refs("dev").current() == before
+    assert len(project.store.versions("features/unstable")) == 1
+    with pytest.warns(NondeterminismWarning):
+        assert build(project).unstable is None

@@ -9,8 +9,9 @@ import polars as pl
 import pytest
 
 import headrace as hr
-from headrace.builder import materialize as materialize_module
-from headrace.builder.materialize import Request, materialize
+from headrace.builder import making
+from headrace.builder.materialize import materialize
+from headrace.builder.outcome import Request
 from headrace.errors import HeadraceError, NotBuilt, SourceError, StoreError, ValidationError
 from tests.builder.shop import customer, left_overs, orders, rows, shop, view
 
@@ -66,7 +67,9 @@ def test_forced_computes_again_and_keeps_an_equal_version(project):
 def test_the_manifest_tells_where_it_came_from(project):
     made = materialize(project, view(COUNT), Request(run_id="run")).manifest
     source = project.store.current("sources/orders", "dev")
-    assert made.inputs == {"sources/orders": {"version": source.version, "digest": source.digest}}
+    read = made.inputs["sources/orders"]
+    assert (read["version"], read["reads"]) == (source.version, ["customer_id"])
+    assert read["digest"] != source.digest
     assert made.columns == [["customer_id", "BIGINT"], ["n", "BIGINT"]]
     assert (made.rows, made.run_id, made.details["checks"]["schema"]["rows"]) == (2, "run", 2)
     assert made.details["column lineage"]["customer_id"] == ["sources/orders.customer_id"]
@@ -125,14 +128,14 @@ def test_a_file_changed_while_it_is_read_is_refused(project, monkeypatch):
     good = project.store.current("sources/orders", "dev")
     path = project.data_folder / "orders.csv"
     path.write_text(path.read_text() + "4,2,2024-01-04,1\n")
-    compute = materialize_module.compute
+    compute = making.compute
 
     def meanwhile(*args):
         made = compute(*args)
         path.write_text(path.read_text() + "5,2,2024-01-05,1\n")
         return made
 
-    monkeypatch.setattr(materialize_module, "compute", meanwhile)
+    monkeypatch.setattr(making, "compute", meanwhile)
     with pytest.raises(SourceError, match=r"orders.csv changed while it was read. Build again. Nothing was published"):
         materialize(project, orders)
     assert project.store.current("sources/orders", "dev") == good
@@ -158,7 +161,7 @@ def test_a_full_disk_publishes_nothing(project, monkeypatch):
     def fail(*_):
         raise OSError(errno.ENOSPC, "No space left on device", "somewhere")
 
-    monkeypatch.setattr(materialize_module, "validate", fail)
+    monkeypatch.setattr(making, "validate", fail)
     with pytest.raises(StoreError, match=r"Cannot write somewhere: the disk is full.*Nothing was published"):
         materialize(project, view(SUM))
     assert project.store.current("features/v", "dev") == good

@@ -18,8 +18,8 @@ def test_edits_and_new_data_are_named(built, capsys):
     orders.write_text(orders.read_text() + "4,3,2026-01-05 10:00:00,9.5\n")
     built.run("build", "--quiet")
     newest, edited, first = versions(built, capsys, "totals")
-    assert newest["changes"] == ["sources/orders changed"]
-    assert any("share changed" in change for change in edited["changes"])
+    assert newest["changes"] == ["sources/orders has 4 rows instead of 3"]
+    assert any("`share` in " in change for change in edited["changes"])
     assert first["changes"] == ["first version"]
     assert [one["current"] for one in (newest, edited, first)] == [True, False, False]
     assert [one["rows"] for one in (newest, edited, first)] == [3, 2, 2]

@@ -72,7 +72,7 @@ def test_takes_the_times_of_its_source():
         "recorded_at",
         timedelta(days=90),
     )
-    assert activity.columns() == ("customer_id", "ordered_at", "recorded_at", "spend_1d", "spend_7d", "n")
+    assert activity.columns() == ("customer_id", "ordered_at", "spend_1d", "spend_7d", "n")
 
 
 def test_a_ttl_of_nothing_is_for_ever():

@@ -61,3 +61,34 @@ def test_another_bound_is_another_source():
 
 def test_without_a_schema_columns_are_not_known():
     assert hr.Source("orders", path="orders.csv", keys=["whatever"]).columns() is None
+
+
+@pytest.mark.parametrize(
+    ("database", "kind"),
+    [("shop.duckdb", "duckdb"), ("shop.db", "duckdb"), ("a.SQLITE3", "sqlite"), ("postgresql://host/shop", "postgres")],
+)
+def test_a_database_is_of_the_type_that_its_name_says(database, kind):
+    source = hr.Source("orders", database=database, table="main.orders")
+    assert (source.format, source.data()["database_type"]) == (kind, kind)
+    assert hr.Source("orders", database=database, query="select 1", database_type="mysql").format == "mysql"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "needs either a path or a database. Give path="),
+        ({"path": "a.csv", "database": "a.duckdb"}, "needs either a path or a database"),
+        ({"path": "a.csv", "table": "orders"}, "has table= but no database"),
+        ({"database": "a.duckdb"}, "needs either a table or a query"),
+        ({"database": "a.duckdb", "table": "t", "query": "select 1"}, "needs either a table or a query"),
+        ({"database": "a.duckdb", "table": "t; drop"}, "table 't; drop' is no name"),
+        ({"database": "a.duckdb", "table": "t", "images": ["photo"]}, "images= is for files, not for a database"),
+        ({"database": "a.duckdb", "table": "t", "format": "csv"}, "format= is for files"),
+        ({"database": "a.duckdb", "table": "t", "database_type": "oracle"}, "unknown database type 'oracle'"),
+        ({"database": "host=h password=x", "table": "t"}, "has a password in database=. It would be stored"),
+        ({"database": "postgresql://me:secret@host/shop", "table": "t"}, "has a password in database="),
+    ],
+)
+def test_files_or_a_database(given, message):
+    with pytest.raises(DeclarationError, match=rf"Source\('orders'\): {message}"):
+        hr.Source("orders", **given)

@@ -8,7 +8,6 @@ import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from headrace.errors import DeclarationError
@@ -226,7 +225,7 @@ def test_another_implementation_under_the_same_name(imported):
 )
 def test_what_cannot_be_written_down_is_refused(imported, line, kind):
     module = imported({"views.py": f"{line}\n\n\ndef view(df):\n    return df, HELD\n"})
-    with pytest.raises(DeclarationError, match=f"here: .*HELD is a {kind}, whose content cannot be fingerprinted"):
+    with pytest.raises(DeclarationError, match=rf"here: .*HELD(\[0\])? is a {kind}, whose content cannot be"):
         code_parts("here", module.view)
     getattr(module.HELD, "close", lambda: None)()
 
@@ -271,7 +270,7 @@ def test_code_typed_in_is_refused():
 
 
 def test_library_code_counts_by_name_only():
-    def view(df: pl.DataFrame) -> str:
+    def view(df):
         return textwrap.dedent(str(df))
 
-    assert set(code_parts("here", view).values()) >= {"textwrap"}
+    assert len(code_parts("here", view)) == 1

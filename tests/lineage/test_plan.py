@@ -33,33 +33,55 @@ INPUTS = {
 
 @dataclass
 class Stored:
+    asset: str
     version: str
     fingerprint: str
     digest: str
     parts: dict
-    input_digests: dict
+    inputs: dict
+    column_digests: dict
+    rows: int = 1
+    seconds: float = 2.0
+    content: str = "data.parquet"
+    definitions: dict = field(default_factory=dict)
+    hash_probe: str = "1"
+    partitions: dict = field(default_factory=dict)
+    outdated: list = field(default_factory=list)
+
+    @property
+    def columns(self):
+        return [[name, "INTEGER"] for name in self.column_digests]
 
 
 @dataclass
 class World:
-    """Everything built once, until a test changes something."""
+    """Everything built once, until a test changes something. Tables have the columns a, b and c."""
 
     parts_now: dict = field(default_factory=lambda: {key: {"code": "1"} for key in INPUTS})
     refs: dict = field(default_factory=dict)
     objects: list = field(default_factory=list)
     broken: set = field(default_factory=set)
     unreadable: set = field(default_factory=set)
+    reads: dict = field(default_factory=dict)
+    depends: dict = field(default_factory=dict)
 
     def build(self, **digests) -> World:
         for key in INPUTS:
             self.store(key, digests.get(key.rpartition("/")[2], f"{key} 1"))
         return self
 
-    def store(self, key, digest):
-        inputs = {one: self.refs[one].digest for one in INPUTS[key]}
-        mark = fingerprint(self.parts_now[key], inputs)
-        self.refs[key] = Stored(mark[:16], mark, digest, dict(self.parts_now[key]), inputs)
-        self.objects.append((key, self.refs[key]))
+    def store(self, key, digest, **columns):
+        """A new current version whose columns are those of the last one, but for what is given."""
+        reads = {one: self.reads.get((key, one)) for one in INPUTS[key]}
+        inputs = {
+            one: {"version": self.refs[one].version, "reads": how, "digest": self.edge(one, self.refs[one], how)}
+            for one, how in reads.items()
+        }
+        before = self.refs[key].column_digests if key in self.refs else dict.fromkeys("abc", "1")
+        mark = fingerprint(self.parts_now[key], {one: read["digest"] for one, read in inputs.items()})
+        version = f"{mark[:12]}.{len(self.objects)}"
+        self.refs[key] = Stored(key, version, mark, digest, dict(self.parts_now[key]), inputs, before | columns)
+        self.objects.append(self.refs[key])
 
     def parts(self, declaration):
         if declaration.key in self.unreadable:
@@ -72,10 +94,24 @@ class World:
         return self.refs.get(asset)
 
     def find(self, asset, mark):
-        return next(
-            (one for key, one in self.objects if key == asset and one.fingerprint == mark and asset not in self.broken),
-            None,
-        )
+        found = (one for one in self.objects if one.asset == asset and one.fingerprint == mark)
+        return next((one for one in found if asset not in self.broken), None)
+
+    def version(self, asset, name):
+        return next((one for one in self.objects if one.asset == asset and one.version == name), None)
+
+    def reading(self, declaration, inputs):
+        return {one: self.reads.get((declaration.key, one)) for one in INPUTS[declaration.key]}
+
+    def dependencies(self, declaration, inputs):
+        return self.depends.get(declaration.key)
+
+    def edge(self, asset, version, reads):
+        return version.digest if reads is None else str([version.column_digests.get(name) for name in sorted(reads)])
+
+    def recorded(self, asset, reader, reads):
+        before = self.version(asset, reader.inputs[asset]["version"])
+        return None if before is None else self.edge(asset, before, reads)
 
 
 def plan_of(world, forced=()):
@@ -150,7 +186,7 @@ def test_a_known_change_is_not_pending_because_another_input_is():
 
 def test_a_new_input_is_a_reason():
     world = World().build()
-    del world.refs["features/last"].input_digests["sources/side"]
+    del world.refs["features/last"].inputs["sources/side"]
     world.refs["features/last"].fingerprint = "older"
     world.objects.clear()
     assert plan_of(world)["last"] == ("build", [("input_changed", "sources/side is a new input")])
@@ -158,7 +194,7 @@ def test_a_new_input_is_a_reason():
 
 def test_an_input_no_longer_read_is_a_reason():
     world = World().build()
-    world.refs["features/middle"].input_digests["sources/side"] = "1"
+    world.refs["features/middle"].inputs["sources/side"] = {"version": "1", "digest": "1", "reads": None}
     world.refs["features/middle"].fingerprint = "older"
     world.objects.clear()
     assert plan_of(world)["middle"] == ("build", [("input_changed", "sources/side is no longer an input")])
@@ -204,3 +240,73 @@ def test_the_fingerprint_is_only_known_with_all_inputs():
     steps = make_plan(GRAPH, world, "dev", GRAPH.keys).steps
     assert steps["features/middle"].fingerprint is not None
     assert steps["features/last"].fingerprint is None
+
+
+MIDDLE_READS_A = {("features/middle", "sources/raw"): ("a",)}
+MIDDLE_DEPENDS = {"features/middle": {"a": {"sources/raw": ("a",)}, "b": {"sources/raw": ("b",)}, "c": {}}}
+
+
+def changed_column(name, **world):
+    """Everything built; then one column of the raw table changed."""
+    found = World(**world).build()
+    found.parts_now["sources/raw"] = {"file raw.csv": "2"}
+    found.store("sources/raw", "another content", **{name: "2"})
+    return found
+
+
+def test_a_column_that_nobody_reads_changes_nothing_downstream():
+    assert set(states(changed_column("b", reads=MIDDLE_READS_A)).values()) == {"fresh"}
+
+
+def test_a_column_that_is_read_is_named():
+    found = plan_of(changed_column("a", reads=MIDDLE_READS_A))
+    assert found["middle"] == ("build", [("input_changed", "sources/raw.a changed")])
+
+
+def test_columns_paired_otherwise_are_a_change_too():
+    world = World(reads={("features/middle", "sources/raw"): ("a", "b")}).build()
+    world.store("sources/raw", "another content")
+    world.edge = lambda asset, version, reads: version.digest
+    assert plan_of(world)["middle"] == ("build", [("input_changed", "sources/raw changed")])
+
+
+def test_other_numbers_of_rows_are_told():
+    world = World().build()
+    world.store("sources/raw", "another content")
+    world.refs["sources/raw"].rows = 1234
+    assert plan_of(world)["middle"][1] == [("input_changed", "sources/raw has 1,234 rows instead of 1")]
+
+
+def test_pending_says_on_which_columns_it_hangs():
+    world = changed_column("a", depends=MIDDLE_DEPENDS, reads={("features/last", "features/middle"): ("a", "b")})
+    found = plan_of(world)
+    assert found["middle"][0] == "build"
+    assert found["last"] == ("pending", [("upstream", "only if features/middle.a comes out different")])
+
+
+def test_what_reads_none_of_the_columns_that_may_change_is_fresh():
+    world = changed_column("a", depends=MIDDLE_DEPENDS, reads={("features/last", "features/middle"): ("b", "c")})
+    assert states(world) == {"raw": "fresh", "side": "fresh", "middle": "build", "last": "fresh"}
+
+
+def test_after_an_edit_any_column_may_change():
+    world = World(depends=MIDDLE_DEPENDS, reads={("features/last", "features/middle"): ("c",)}).build()
+    world.parts_now["features/middle"] = {"code": "2"}
+    assert plan_of(world)["last"] == ("pending", [("upstream", "only if features/middle.c comes out different")])
+
+
+def test_digests_of_another_kind_are_not_compared():
+    """The current version was made with digests that nobody makes any more: its inputs are digested again."""
+    world = World(reads=MIDDLE_READS_A).build()
+    world.store("sources/raw", "sources/raw 1")
+    world.refs["features/middle"].inputs["sources/raw"]["digest"] = "of an older algorithm"
+    assert states(world)["middle"] == "fresh"
+    world.store("sources/raw", "sources/raw 2", a="2")
+    assert states(world)["middle"] == "build"
+
+
+def test_a_step_knows_how_long_it_took():
+    world = changed_column("a")
+    steps = make_plan(GRAPH, world, "dev", GRAPH.keys).steps
+    assert steps["features/middle"].seconds == 2.0
+    assert make_plan(GRAPH, World(), "dev", GRAPH.keys).steps["features/middle"].seconds is None

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from headrace.builder.materialize import Outcome
+from headrace.builder.outcome import Outcome
 from headrace.lineage.plan import Reason
 from headrace.orchestration.metadata import metadata_of
 from headrace.orchestration.preview import preview
@@ -61,7 +61,33 @@ def test_column_lineage_is_there_for_dagster_and_for_people(built, project):
     found = metadata(project, "training_sets/learning")
     deps = found["dagster/column_lineage"].deps_by_column["spend"]
     assert deps == [dg.TableColumnDep(dg.AssetKey(["features", "activity"]), "spend")]
-    assert {"column": "spend", "comes from": "features/activity.spend"} in rows(found["column lineage"])
+    table = rows(found["column lineage"])
+    by_value = {"column": "spend", "input": "features/activity", "comes from": "spend"}
+    assert {**by_value, "rows decided by": "customer_id, ordered_at"} in table
+    by_rows = {"column": "spend", "input": "sources/visits", "comes from": ""}
+    assert {**by_rows, "rows decided by": "customer_id, seen_at"} in table
+
+
+def test_sql_is_traced_and_a_count_shows_what_decides_its_rows(built, project):
+    found = metadata(project, "features/daily")
+    table = {row["column"]: row for row in rows(found["column lineage"])}
+    assert (table["day"]["comes from"], table["day"]["rows decided by"]) == ("ordered_at", "customer_id")
+    assert (table["n"]["comes from"], table["n"]["rows decided by"]) == ("", "customer_id, ordered_at")
+    assert len(found["dagster/column_lineage"].deps_by_column["n"]) == 2
+
+
+def test_inputs_show_the_columns_that_were_read(built, project):
+    (only,) = rows(metadata(project, "features/activity")["inputs"])
+    assert only["input"] == "sources/orders"
+    assert only["columns read"] == "amount, customer_id, ordered_at"
+
+
+def test_reasons_say_why_now_and_why_then(built, project):
+    found = metadata(project, "features/activity")
+    assert (found["reasons"], found["built because"]) == ("forced", "never built")
+    many = Outcome("x", "built", project.store.current("features/activity", "dev"), (Reason("file", "new"),) * 12)
+    said = metadata_of(project, project.graph.nodes["features/activity"], many)["reasons"]
+    assert said.endswith("new; and 2 more")
 
 
 def test_ranges_come_from_the_files_statistics(built, project):

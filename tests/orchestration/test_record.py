@@ -9,7 +9,7 @@ from dagster._core.definitions.data_version import CachingStaleStatusResolver
 from dagster._core.loader import LoadingContextForTest
 
 from headrace.builder.build import Report, build
-from headrace.builder.materialize import Outcome
+from headrace.builder.outcome import Outcome
 from headrace.builder.project import project_from
 from headrace.orchestration.definitions import definitions
 from headrace.orchestration.instance import instance_for

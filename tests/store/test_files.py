@@ -83,7 +83,7 @@ def test_a_broken_memory_only_costs_time(data, text):
 def test_a_memory_that_cannot_be_written_only_costs_time(data, monkeypatch, number):
     path, memory = data
 
-    def fail(*_):
+    def fail(*_, **__):
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(files, "write_atomically", fail)

@@ -8,7 +8,7 @@ import pytest
 
 from headrace.errors import CorruptObject, StoreError
 from headrace.store import refs as refs_module
-from headrace.store.refs import Refs
+from headrace.store.refs import Refs, environments
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -106,3 +106,28 @@ def test_the_file_is_for_people_too(tmp_path):
     content = json.loads((tmp_path / "dev.json").read_text())
     assert list(content["assets"]) == ["a", "b"]
     assert content["environment"] == "dev"
+
+
+def test_what_is_expected_must_be_current(tmp_path):
+    refs = Refs(tmp_path, "dev")
+    refs.move({"a": "1"}, expected={"a": None})
+    with pytest.raises(StoreError, match=r"a moved in dev meanwhile, from 0 to 1. Nothing was moved"):
+        refs.move({"a": "2", "b": "2"}, expected={"a": "0"})
+    assert refs.current() == {"a": "1"}
+    refs.move({"a": "2"}, expected={"a": "1", "b": None})
+    assert refs.current() == {"a": "2"}
+
+
+def test_what_a_move_undoes_is_written_down(tmp_path):
+    refs = Refs(tmp_path, "dev")
+    refs.move({"a": "1", "b": "1"}, run_id="one")
+    refs.move({"a": None, "b": "1"}, run_id="two", undoes={"a": ["one"], "b": []})
+    assert [one.get("undoes") for one in refs.history()] == [None, None, ["one"]]
+
+
+def test_environments_by_name(tmp_path):
+    assert environments(tmp_path / "none") == []
+    for name in ("prod", "dev"):
+        Refs(tmp_path, name).move({"a": "1"})
+    (tmp_path / ".dev.json.ab12").write_text("a killed process")
+    assert environments(tmp_path) == ["dev", "prod"]

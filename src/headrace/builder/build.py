@@ -6,18 +6,21 @@ import os
 import time
 import uuid
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from headrace.builder.facts import ProjectFacts
-from headrace.builder.materialize import Outcome, Request, materialize
+from headrace.builder.outcome import Outcome, Request
+from headrace.builder.partition_choice import PartitionChoice, refuse_unpartitioned
+from headrace.builder.planning import plan_project
 from headrace.builder.project import Project
 from headrace.builder.views import refresh_views, views_are_current
 from headrace.errors import StoreError
-from headrace.lineage.plan import Plan, make_plan
+from headrace.lineage.plan import Plan
 from headrace.lineage.selection import select
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 
 class Listener(Protocol):
@@ -36,6 +39,7 @@ class Report:
 
     Attributes:
         failed: assets with their errors; skipped: assets with the failed one that they wait for.
+        unstable: assets that came out otherwise when they were computed again, with the columns that differ.
         notes: what else a person should know.
     """
 
@@ -43,6 +47,7 @@ class Report:
     outcomes: list[Outcome] = field(default_factory=list)
     failed: dict[str, Exception] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    unstable: dict[str, list[str]] | None = None
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -50,33 +55,17 @@ class Report:
         return [outcome.asset for outcome in self.outcomes if outcome.state == state]
 
     def to_json(self) -> dict[str, Any]:
+        partitions = {one.asset: list(one.partitions) for one in self.outcomes if one.partitions}
         return {
             "built": self.keys("built"),
             "reused": self.keys("reused"),
             "fresh": self.keys("fresh"),
             "failed": sorted(self.failed),
             "skipped": sorted(self.skipped),
+            **({"partitions": partitions} if partitions else {}),
+            **({} if self.unstable is None else {"unstable": dict(sorted(self.unstable.items()))}),
             "seconds": round(self.seconds, 3),
         }
-
-
-def plan_project(project: Project, selection: Sequence[str] = (), *, only: bool = False, force: bool = False) -> Plan:
-    """The plan of a build of `selection`: what is selected, and what it needs that is not fresh.
-
-    Args:
-        only: leave out-of-date inputs as they are instead of building them first.
-        force: compute the selected assets even where nothing changed.
-    """
-    chosen = select(project.graph, selection)
-    facts = ProjectFacts(project)
-    plan = make_plan(project.graph, facts, project.environment, chosen, forced=chosen if force else ())
-    if only or len(chosen) == len(project.graph.keys):
-        return plan
-    needed = set(chosen).union(*(project.graph.ancestors(key) for key in chosen))
-    wanted = [
-        key for key in project.graph.keys if key in chosen or (key in needed and plan.steps[key].state != "fresh")
-    ]
-    return Plan(plan.environment, plan.steps, tuple(wanted))
 
 
 def build(
@@ -85,25 +74,50 @@ def build(
     *,
     only: bool = False,
     force: bool = False,
+    verify: bool = False,
+    partitions: PartitionChoice | None = None,
     jobs: int | None = None,
     listener: Listener | None = None,
 ) -> Report:
-    """Make `selection` current. A failed asset stops what depends on it and nothing else."""
+    """Make `selection` current. A failed asset stops what depends on it and nothing else.
+
+    Args:
+        only, force: see `plan_project`.
+        verify: compute each asset of the selection once more and compare; what differs is not reproducible.
+        partitions: of the selected assets that have partitions, only these; the others stay as they are.
+        jobs: how many assets are built side by side; by default one a core.
+    """
     started = time.perf_counter()
+    chosen = set(select(project.graph, selection))
+    if partitions is not None:
+        refuse_unpartitioned(project, chosen, partitions)
     plan = plan_project(project, selection, only=only, force=force)
     report = Report(run_id=uuid.uuid4().hex)
     project.store.sweep()
     if plan.work:
-        _Walk(project, plan, report, listener, forced=set(select(project.graph, selection)) if force else set()).run(
-            jobs
-        )
+        _Walk(project, plan, report, listener, chosen if force else set(), (chosen, partitions)).run(jobs)
+        project.statements.save()
     else:
         for key in plan.selected:
             report.outcomes.append(Outcome(key, "fresh", project.store.current(key, project.environment)))
+    if verify:
+        _verify(project, select(project.graph, selection), report)
     if not views_are_current(project):
         _refresh(project, report)
     report.seconds = time.perf_counter() - started
     return report
+
+
+def _verify(project: Project, selected: Sequence[str], report: Report) -> None:
+    from headrace.builder.verify import differing_columns
+
+    report.unstable = {}
+    for key in selected:
+        if key in report.failed or key in report.skipped:
+            continue
+        columns = differing_columns(project, key)
+        if columns is not None:
+            report.unstable[key] = columns
 
 
 def _refresh(project: Project, report: Report) -> None:
@@ -117,8 +131,15 @@ class _Walk:
     """One walk over the selected assets with a pool of threads; DuckDB, polars and scikit-learn release the GIL."""
 
     def __init__(
-        self, project: Project, plan: Plan, report: Report, listener: Listener | None, forced: set[str]
+        self,
+        project: Project,
+        plan: Plan,
+        report: Report,
+        listener: Listener | None,
+        forced: set[str],
+        some: tuple[set[str], PartitionChoice | None],
     ) -> None:
+        self._some = some
         self._project = project
         self._report = report
         self._listener = listener
@@ -127,6 +148,8 @@ class _Walk:
         self._running: dict[Future[Outcome], str] = {}
 
     def run(self, jobs: int | None) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
         chosen = set(self._selected)
         edges = {key: [one for one in self._project.graph.upstream[key] if one in chosen] for key in self._selected}
         order = TopologicalSorter(edges)
@@ -160,10 +183,20 @@ class _Walk:
             if listener:
                 listener.progressed(key, message, share)
 
-        request = Request(forced=key in self._forced, run_id=self._report.run_id, progress=progress)
+        from headrace.builder.materialize import materialize  # a build with nothing to do does without its engines
+
+        chosen, partitions = self._some
+        request = Request(
+            forced=key in self._forced,
+            partitions=partitions if key in chosen else None,
+            run_id=self._report.run_id,
+            progress=progress,
+        )
         return materialize(self._project, self._project.graph.nodes[key], request)
 
     def _finish_some(self) -> list[str]:
+        from concurrent.futures import FIRST_COMPLETED, wait
+
         if not self._running:
             return []
         done, _ = wait(self._running, return_when=FIRST_COMPLETED)

@@ -10,13 +10,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from headrace.declarations.base import Declaration
 from headrace.errors import ProjectError
+from headrace.lineage.bytecode import discard_racy_bytecode
+from headrace.lineage.fingerprint import parts_of
 from headrace.lineage.graph import Graph, declarations_in
 from headrace.settings import find_root, read_settings
 from headrace.store.files import FileHashes
 from headrace.store.store import Store
+
+if TYPE_CHECKING:
+    from headrace.builder.edges import Edges
+    from headrace.builder.statements import Statements
 
 _ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
@@ -47,6 +54,32 @@ class Project:
     @cached_property
     def file_hashes(self) -> FileHashes:
         return FileHashes(self.store_folder / "cache" / "files.json")
+
+    def declared_parts(self, declaration: Declaration) -> dict[str, Any]:
+        """What a declaration and its code say, apart from raw data: as it was when it was first asked for.
+
+        Code cannot change while it runs, but what it holds on to can, such as a dict in which it remembers results.
+        """
+        known = self._declared.get(id(declaration))
+        if known is None or known[0] is not declaration:
+            known = self._declared[id(declaration)] = declaration, parts_of(declaration, self.statements.canonical)
+        return dict(known[1])
+
+    @cached_property
+    def _declared(self) -> dict[int, tuple[Declaration, dict[str, Any]]]:
+        return {}
+
+    @cached_property
+    def statements(self) -> Statements:
+        from headrace.builder.statements import Statements
+
+        return Statements(self.store_folder / "cache")
+
+    @cached_property
+    def edges(self) -> Edges:
+        from headrace.builder.edges import Edges
+
+        return Edges(self.store)
 
     @property
     def views_file(self) -> Path:
@@ -81,6 +114,7 @@ def project_from(declared: ModuleType | Iterable[Declaration], root: Path, envir
 def _import_assets(root: Path, name: str) -> ModuleType:
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
+    discard_racy_bytecode(root, root / name.replace(".", "/"))
     try:
         package = importlib.import_module(name)
     except ModuleNotFoundError as error:

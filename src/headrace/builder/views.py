@@ -6,24 +6,23 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import duckdb
 from filelock import FileLock
 
 from headrace.builder.project import Project
-from headrace.engine.session import MAIN_TABLE, connect, show_tables
 from headrace.errors import StoreError
 from headrace.lineage.canonical import digest
 from headrace.store.atomic import disk_errors, write_atomically
+from headrace.store.manifest import MAIN_TABLE
 
 
 def current_tables(project: Project) -> dict[str, Path]:
-    """The Parquet file of every current table, by asset key."""
+    """The Parquet file, or folder of files, of every current table, by asset key."""
     return _tables(project, project.store.refs(project.environment).current())
 
 
 def _tables(project: Project, versions: Mapping[str, str]) -> dict[str, Path]:
     tables = {key: project.store.folder(key, version) / MAIN_TABLE for key, version in versions.items()}
-    return {key: path for key, path in tables.items() if path.is_file()}
+    return {key: path for key, path in tables.items() if path.exists()}
 
 
 def views_are_current(project: Project) -> bool:
@@ -38,6 +37,8 @@ def refresh_views(project: Project) -> None:
     A client that has the old file open keeps reading it: its views point at immutable versions. So nobody waits for
     anybody's lock.
     """
+    import duckdb  # here, as it is not needed to see that there is nothing to do
+
     try:
         _replace_views(project)
     except (StoreError, duckdb.IOException) as error:
@@ -46,6 +47,8 @@ def refresh_views(project: Project) -> None:
 
 
 def _replace_views(project: Project) -> None:
+    from headrace.engine.session import connect, show_tables
+
     draft = _draft(project)
     with disk_errors(project.views_file), FileLock(project.store_folder / "locks" / "views.lock"):
         draft.unlink(missing_ok=True)  # of a process that was killed here
@@ -56,7 +59,7 @@ def _replace_views(project: Project) -> None:
             os.replace(draft, project.views_file)
         finally:
             draft.unlink(missing_ok=True)
-        write_atomically(_note(project), digest(versions))
+        write_atomically(_note(project), digest(versions), durable=False)
 
 
 def _draft(project: Project) -> Path:

@@ -22,6 +22,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs", type=whole_number, metavar="N", help="assets built side by side (default: one a core)"
     )
+    parser.add_argument(
+        "--verify", action="store_true", help="compute each asset twice and compare; exit with 1 where it differs"
+    )
+    parser.add_argument(
+        "--partition", metavar="LABEL", help="only this partition of what is selected, or FIRST..LAST"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress, only failures")
 
 
@@ -38,11 +44,23 @@ def run(given: argparse.Namespace) -> int:
 def build_and_record(project: Project, given: argparse.Namespace) -> Report:
     """Build with progress and a summary on stderr; a build that did something is shown in the webserver."""
     from headrace.builder.build import build
+    from headrace.builder.partition_choice import choose_partitions
     from headrace.cli.progress import progress
 
+    label = getattr(given, "partition", None)
     with progress(quiet=given.quiet) as listener:
-        report = build(project, given.selection, only=given.only, force=given.force, jobs=given.jobs, listener=listener)
+        report = build(
+            project,
+            given.selection,
+            only=given.only,
+            force=given.force,
+            verify=getattr(given, "verify", False),
+            partitions=None if label is None else choose_partitions(label),
+            jobs=given.jobs,
+            listener=listener,
+        )
     _print_failures(report)
+    _print_unstable(report)
     if not given.quiet:
         say(summary(report), stream=sys.stderr)
     for note in report.notes:
@@ -68,8 +86,8 @@ def _record(project: Project, report: Report) -> None:
 
 
 def exit_code(report: Report) -> int:
-    """0, or 1 when an asset failed."""
-    return 1 if report.failed else 0
+    """0, or 1 when an asset failed or came out otherwise the second time."""
+    return 1 if report.failed or report.unstable else 0
 
 
 def summary(report: Report) -> str:
@@ -89,6 +107,19 @@ def _print_failures(report: Report) -> None:
         say("\nNothing of what failed was published; its last good versions stay current.", stream=sys.stderr)
 
 
+def _print_unstable(report: Report) -> None:
+    if report.unstable is None:
+        return
+    for asset, columns in sorted(report.unstable.items()):
+        where = f" in {', '.join(columns)}" if columns else ""
+        say(f"{asset} came out otherwise when it was computed again{where}.", stream=sys.stderr)
+    if report.unstable:
+        way_out = "Look for now(), random(), unordered first() or list(), and give them a seed or an order."
+        say(f"What is not reproducible makes everything downstream run again. {way_out}", stream=sys.stderr)
+    else:
+        say("Each asset came out the same when it was computed again.", stream=sys.stderr)
+
+
 COMMAND = Command(
     name="build",
     summary="make what is out of date, and nothing else",
@@ -100,6 +131,7 @@ depends on it and nothing else, and is not published. Out-of-date inputs of the 
         ("headrace build", "everything that is out of date"),
         ("headrace build recommend", "one asset, after what it needs"),
         ("headrace build 'features/*' --only", "the feature views from their inputs as they are"),
+        ("headrace build spend --verify", "whether it comes out the same when it is computed again"),
         ("headrace build orders+ --json", "an asset and all that depends on it; a report for programs"),
     ),
     arguments=_arguments,

@@ -60,8 +60,12 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "selection",
         nargs="*",
+        action="extend",
         metavar="SELECTION",
-        help="assets, such as NAME, 'features/*', +NAME, NAME+ (default: all)",
+        help="assets, such as NAME, 'features/*', +NAME, NAME+, 'kind:sql and not NAME' (default: all)",
+    )
+    parser.add_argument(
+        "--select", nargs=1, action="extend", dest="selection", metavar="SELECTION", help="the same, as an option"
     )
     parser.add_argument("--only", action="store_true", help="leave out-of-date inputs of the selection as they are")
     parser.add_argument("--force", action="store_true", help="compute the selection even where nothing changed")

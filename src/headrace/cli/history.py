@@ -46,7 +46,9 @@ def history(project: Project, asset: str) -> list[dict[str, Any]]:
 
 
 def _describe(project: Project, move: dict[str, Any], *, is_current: bool) -> dict[str, Any]:
-    before, now = (_stored(project, move["asset"], version) for version in (move["from"], move["to"]))
+    from headrace.builder.changes import stored
+
+    before, now = (stored(project, move["asset"], version) for version in (move["from"], move["to"]))
     return {
         "at": move["at"],
         "version": move["to"],
@@ -54,31 +56,19 @@ def _describe(project: Project, move: dict[str, Any], *, is_current: bool) -> di
         "current": is_current,
         "rows": now.rows if now else None,
         "seconds": now.seconds if now else None,
-        "changes": _changes(move, before, now),
+        "changes": _changes(project, move, before, now),
     }
 
 
-def _stored(project: Project, asset: str, version: str | None) -> Manifest | None:
-    from headrace.store.manifest import read_manifest
-
-    folder = None if version is None else project.store.folder(asset, version)
-    return read_manifest(folder) if folder is not None and folder.is_dir() else None
-
-
-def _changes(move: dict[str, Any], before: Manifest | None, now: Manifest | None) -> list[str]:
+def _changes(project: Project, move: dict[str, Any], before: Manifest | None, now: Manifest | None) -> list[str]:
     """What a person would say of the difference between two versions."""
-    from headrace.lineage.fingerprint import name_changes
+    from headrace.builder.changes import changes_between
 
     if move["from"] is None:
         return ["first version"]
     if before is None or now is None:
         return ["one of the two versions is no longer stored"]
-    found = [detail for _, detail in name_changes(before.parts, now.parts)]
-    old, new = before.input_digests, now.input_digests
-    for key in sorted({*old, *new}):
-        if old.get(key) != new.get(key):
-            state = "is a new input" if key not in old else "is no longer an input" if key not in new else "changed"
-            found.append(f"{key} {state}")
+    found = [reason.detail for reason in changes_between(project, before, now)]
     return found or ["same code and inputs, other content"]
 
 

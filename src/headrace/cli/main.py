@@ -5,11 +5,27 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
-from headrace.cli import build, dev, history, init, lineage, plan, predict, show, sql
-from headrace.errors import HeadraceError, ProjectError, UnknownAsset, closest
+from headrace.cli import (
+    build,
+    dev,
+    diff,
+    explain,
+    gc,
+    history,
+    init,
+    lineage,
+    plan,
+    predict,
+    promote,
+    rollback,
+    show,
+    sql,
+)
+from headrace.errors import HeadraceError, ProjectError, SelectionError, UnknownAsset, closest
 
 COMMANDS = (
     init.COMMAND,
@@ -17,11 +33,18 @@ COMMANDS = (
     build.COMMAND,
     show.COMMAND,
     history.COMMAND,
+    explain.COMMAND,
+    diff.COMMAND,
     lineage.COMMAND,
     sql.COMMAND,
     predict.COMMAND,
+    promote.COMMAND,
+    rollback.COMMAND,
+    gc.COMMAND,
     dev.COMMAND,
 )
+_BAD_USAGE = 2
+_DETAILED = "--detailed-exitcode"
 _DESCRIPTION = """\
 Features, transforms, matrices and cascades as Dagster assets over DuckDB.
 Lineage decides what has to be built."""
@@ -35,16 +58,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Traceback (most recent call last):
     SystemExit: 2
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
     parser = make_parser()
-    given = parser.parse_args(arguments)
+    try:
+        given = parser.parse_args(arguments)
+    except SystemExit as stop:
+        if stop.code == _BAD_USAGE and _is_detailed(arguments):
+            raise SystemExit(1) from None  # 2 would say that there is something to do
+        raise
     if given.run is None:
         parser.print_help()
         return 0
     try:
-        code: int = given.run(given)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            code: int = given.run(given)
         sys.stdout.flush()
     except HeadraceError as error:
-        return _tell(error)
+        code = _tell(error)
+        return 1 if _is_detailed(arguments) else code
     except KeyboardInterrupt:
         print("Interrupted. What was finished is kept; build again to go on from there.", file=sys.stderr)
         return 130
@@ -53,6 +85,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return code
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """A warning as a line on stderr, without the place in our code that found it out."""
+    print(f"warning: {message}", file=sys.stderr)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -93,11 +130,16 @@ class _Version(argparse.Action):
         parser.exit()
 
 
+def _is_detailed(arguments: Sequence[str]) -> bool:
+    """Whether 2 means that something is to be done, and every error has to be 1."""
+    return any(one.startswith("--d") and _DETAILED.startswith(one) for one in arguments)
+
+
 def _tell(error: HeadraceError) -> int:
     from headrace.cli.failures import message_of
 
     print(message_of(error), file=sys.stderr)
-    return 2 if isinstance(error, UnknownAsset | ProjectError) else 1
+    return _BAD_USAGE if isinstance(error, UnknownAsset | SelectionError | ProjectError) else 1
 
 
 if __name__ == "__main__":

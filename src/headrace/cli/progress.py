@@ -14,7 +14,7 @@ from headrace.cli.format import duration
 
 if TYPE_CHECKING:
     from headrace.builder.build import Listener
-    from headrace.builder.materialize import Outcome
+    from headrace.builder.outcome import Outcome
 
 
 @contextmanager

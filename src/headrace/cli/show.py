@@ -30,7 +30,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _show_all(project: Project, given: argparse.Namespace) -> int:
-    from headrace.builder.build import plan_project
+    from headrace.builder.planning import plan_project
 
     plan = plan_project(project)
     versions = project.store.refs(project.environment).current()

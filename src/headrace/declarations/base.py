@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, ClassVar
 
+from headrace.declarations.refresh import Refresh, parse_refresh
 from headrace.errors import DeclarationError, UnknownName
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -44,7 +45,9 @@ def require_known(where: str, kind: str, given: Iterable[str], known: Sequence[s
 
 @dataclass(frozen=True)
 class Declaration:
-    """A named, frozen value. `description`, `owners` and `tags` describe; every other field decides data.
+    """A named, frozen value. `description`, `owners` and `tags` describe; every other field but one decides data.
+
+    `refresh` decides when it is rebuilt by itself: on change, at fixed times, or, by default, not at all.
 
     Subclasses say their `kind` (the first part of the asset key) and `inputs` (the declarations they read).
     """
@@ -54,6 +57,7 @@ class Declaration:
     description: str = field(default="", compare=False)
     owners: Sequence[str] = field(default=(), compare=False)
     tags: Mapping[str, str] = field(default_factory=dict, compare=False)
+    refresh: Refresh | str | None = field(default=None, compare=False)
 
     kind: ClassVar[str] = ""
     noun: ClassVar[str] = "Declaration"
@@ -61,6 +65,9 @@ class Declaration:
     def __post_init__(self) -> None:
         check_name(self.where, self.name)
         self._set(owners=names(self.where, "owners", self.owners), tags=dict(self.tags))
+        self._set(refresh=parse_refresh(self.where, self.refresh))
+        if self.refresh is not None and not self.kind:
+            raise DeclarationError(self.where, "has no data to refresh.", fix="Say refresh= where data is made.")
         for owner in self.owners:
             if "@" not in owner and not owner.startswith("team:"):
                 raise DeclarationError(self.where, f"owner {owner!r} is neither an e-mail address nor 'team:NAME'.")

@@ -13,7 +13,17 @@ from headrace.declarations.base import Declaration, names, require_known
 from headrace.declarations.derivation import Derivation, derive
 from headrace.declarations.duration import parse_duration
 from headrace.declarations.entity import Entity
+from headrace.declarations.partitions import (
+    ByKey,
+    Partitions,
+    check_inputs,
+    parse_lookback,
+    partitions_of,
+    resolve_partitions,
+)
+from headrace.declarations.refresh import Refresh
 from headrace.declarations.schema import describe_schema, resolve_schema, schema_columns
+from headrace.declarations.selection import ColumnSelection
 from headrace.declarations.source import Source
 from headrace.errors import DeclarationError
 
@@ -30,6 +40,9 @@ class FeatureView(Declaration):
         created: when a value became known; rows created after a training row's time are hidden from it.
         ttl: how long a value holds, and how far an aggregate without a window looks back; None is for ever.
         schema: a pandera.polars schema of the result.
+        partitions: compute it part by part, as its source is: hr.Daily(start="2024-01-01") or such. Its column is by
+            default the timestamp; rows that belong to another partition than the one being computed are left out.
+        lookback: how far before a partition SQL and Python look, such as "7d"; windows and ttl say so themselves.
 
     >>> FeatureView("activity", entity=None, source=Source("orders", path="o.csv"), features={"n": Aggregate("count")})
     Traceback (most recent call last):
@@ -43,6 +56,8 @@ class FeatureView(Declaration):
     created: str | None = None
     ttl: str | None = None
     schema: Any = field(default=None, compare=False)
+    partitions: Partitions | None = None
+    lookback: str | None = None
     derivation: Derivation | None = None
     rules: Any = field(init=False, default=None, repr=False, hash=False)
     windowed: tuple[WindowedFeature, ...] = field(init=False, default=(), repr=False)
@@ -69,10 +84,18 @@ class FeatureView(Declaration):
             fix = "Give a Source or FeatureView."
             raise DeclarationError(self.where, f"source is a {type(self.source).__name__}.", fix=fix)
         if self.source is not None:
-            self._set(timestamp=self.timestamp or self.source.timestamp, created=self.created or self.source.created)
+            self._set(timestamp=self.timestamp or self.source.timestamp, created=self.created or self._source_created())
         self._read_features()
         self._check_columns()
         self._check_ttl()
+        self._check_partitions()
+
+    def _source_created(self) -> str | None:
+        """Of aggregates only the events know when they were recorded."""
+        source = self.source
+        if not isinstance(source, Source | FeatureView) or (isinstance(source, FeatureView) and source.windowed):
+            return None
+        return source.created
 
     def _read_features(self) -> None:
         given = self.features
@@ -116,6 +139,35 @@ class FeatureView(Declaration):
                 fix = "Lengthen the ttl or shorten the window."
                 raise DeclarationError(self.where, f"window {one.window!r} is longer than ttl {self.ttl!r}.", fix=fix)
 
+    def _check_partitions(self) -> None:
+        partitions = resolve_partitions(self.where, self.partitions, self.timestamp)
+        self._set(partitions=partitions)
+        fixed = "its windows and ttl say so" if self.windowed else "a view of columns does not look back"
+        parse_lookback(self.where, self.lookback, partitions, "" if self.derivation else fixed)
+        if partitions is None:
+            return
+        inputs = {one.key: partitions_of(one) for one in self.inputs}
+        check_inputs(self.where, partitions, inputs)
+        require_known(self.where, "column", [str(partitions.column)], self.source.columns() if self.source else None)
+        require_known(self.where, "column", [str(partitions.column)], self.columns() if self.derivation else None)
+        theirs = [one.column for one in inputs.values() if one is not None and one.column != partitions.column]
+        if self.source is not None and theirs:
+            fix = f"Give it partitions by {theirs[0]!r}, or leave them out: then it is computed whole."
+            problem = f"has partitions by {partitions.column!r}, but its source by {theirs[0]!r}."
+            raise DeclarationError(self.where, problem, fix=fix)
+        if self.windowed and isinstance(partitions, ByKey) and partitions.column not in self.keys:
+            problem = f"has windows, which may reach over partitions by {partitions.column!r}."
+            raise DeclarationError(self.where, problem, fix=f"Partition by one of its keys: {', '.join(self.keys)}.")
+
+    @property
+    def back(self) -> timedelta | None:
+        """How far before a partition its rows may depend on those of its inputs; None is for ever."""
+        if not self.windowed:
+            fixed = "" if self.derivation else "a view of columns does not look back"
+            return parse_lookback(self.where, self.lookback, self.partitions, fixed)
+        lengths = [one.length or self.lifetime for one in self.windowed]
+        return None if None in lengths else max(length for length in lengths if length is not None)
+
     @property
     def keys(self) -> tuple[str, ...]:
         """The key columns of its entities, in order, each once."""
@@ -146,7 +198,7 @@ class FeatureView(Declaration):
 
     def columns(self) -> tuple[str, ...] | None:
         features = self.feature_names()
-        times = tuple(filter(None, (self.timestamp, self.created)))
+        times = tuple(filter(None, (self.timestamp, None if self.windowed else self.created)))
         return None if features is None else tuple(dict.fromkeys((*self.keys, *times, *features)))
 
     def __getitem__(self, chosen: str | tuple[str, ...]) -> FeatureSelection:
@@ -166,6 +218,7 @@ class FeatureView(Declaration):
             "ttl": self.ttl,
             "schema": self.rules,
             "order": [name for name, _ in self.selected or ()] or [one.name for one in self.windowed],
+            **({"partitions": self.partitions.data(), "lookback": self.lookback} if self.partitions else {}),
             **{f"feature {name}": column for name, column in self.selected or ()},
             **{f"feature {one.name}": [one.function, one.column, one.window, one.where] for one in self.windowed},
         }
@@ -222,10 +275,13 @@ def feature_view(
     created: str | None = None,
     ttl: str | None = None,
     schema: Any = None,
-    inputs: Mapping[str, Declaration] | None = None,
+    inputs: Mapping[str, Declaration | ColumnSelection | FeatureSelection] | None = None,
     name: str | None = None,
     owners: Sequence[str] = (),
     tags: Mapping[str, str] | None = None,
+    refresh: Refresh | str | None = None,
+    partitions: Partitions | None = None,
+    lookback: str | None = None,
 ) -> Callable[[Callable[..., Any]], FeatureView]:
     """Make a FeatureView of a function whose parameters stand for the declarations it reads.
 
@@ -234,6 +290,11 @@ def feature_view(
 
     Without annotations the function returns DuckDB SQL, its parameters being table names. With parameters annotated
     as `pl.DataFrame` or `pl.LazyFrame` it gets frames and returns one. Its docstring is the view's description.
+
+    What is rebuilt follows from the columns that it reads. Those of SQL are found by parsing it. A function over lazy
+    frames is watched while it runs; one over data frames counts as reading every column, unless its parameter picks
+    some, as in `def big(orders: pl.DataFrame = orders["order_id", "amount"])`: it then gets only these. Rows come in
+    the order of the table's keys and times, then of its other columns.
     """
 
     def declare(function: Callable[..., Any]) -> FeatureView:
@@ -249,6 +310,9 @@ def feature_view(
             description=inspect.getdoc(function) or "",
             owners=owners,
             tags=tags or {},
+            refresh=refresh,
+            partitions=partitions,
+            lookback=lookback,
         )
 
     return declare

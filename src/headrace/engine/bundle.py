@@ -18,6 +18,7 @@ from headrace.engine.fitting import FittedTransform, load_transform
 from headrace.engine.models import Answer
 from headrace.engine.scoring import FittedStage, load_stage, score
 from headrace.engine.stages import share_name
+from headrace.engine.value_kinds import kind_of
 from headrace.errors import CorruptObject, ValidationError, closest
 
 BUNDLE_FOLDER = "bundle"
@@ -153,21 +154,6 @@ def load_bundle(folder: Path) -> Bundle:
                 f"{folder}: stage {stage.name} reads {stage.transform}, which the bundle does not hold."
             )
     return Bundle(facts["cascade"], stages, transforms, facts["members"], facts["columns"])
-
-
-def kind_of(arrow_type: pa.DataType) -> str:
-    """The broad kind of an Arrow type: number, text, boolean, time, bytes, null or other."""
-    tests = {
-        "boolean": pa.types.is_boolean,
-        "number": lambda one: pa.types.is_integer(one) or pa.types.is_floating(one) or pa.types.is_decimal(one),
-        "text": lambda one: pa.types.is_string(one) or pa.types.is_large_string(one) or pa.types.is_string_view(one),
-        "bytes": lambda one: pa.types.is_binary(one) or pa.types.is_large_binary(one) or pa.types.is_binary_view(one),
-        "time": pa.types.is_temporal,
-        "null": pa.types.is_null,
-    }
-    if pa.types.is_dictionary(arrow_type):
-        return kind_of(arrow_type.value_type)
-    return next((name for name, test in tests.items() if test(arrow_type)), "other")
 
 
 def combine(stages: Sequence[FittedStage], answers: Mapping[str, Answer], rows: int) -> tuple[Any, Any, Any]:

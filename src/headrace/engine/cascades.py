@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from headrace.declarations.base import table_name
 from headrace.declarations.cascade import Cascade
-from headrace.engine.bundle import BUNDLE_FOLDER, Bundle, kind_of
+from headrace.engine.bundle import BUNDLE_FOLDER, Bundle
 from headrace.engine.evaluation import Evaluation
 from headrace.engine.fitting import STATE_FOLDER, FittedTransform, load_transform
 from headrace.engine.scoring import load_stage
@@ -17,7 +16,7 @@ from headrace.engine.stages import MODEL_FOLDER
 from headrace.engine.workbench import Computed, Workbench
 from headrace.errors import HeadraceError
 from headrace.lineage.canonical import digest
-from headrace.store.digests import quote, table_digest
+from headrace.store.digests import table_digest
 
 
 def compute_cascade(cascade: Cascade, bench: Workbench) -> Computed:
@@ -28,7 +27,7 @@ def compute_cascade(cascade: Cascade, bench: Workbench) -> Computed:
         for matrix in cascade.matrices
     }
     members = {key: folder.name for key, folder in bench.folders.items()}
-    bundle = Bundle(cascade.name, stages, transforms, members, _input_kinds(cascade, transforms, bench))
+    bundle = Bundle(cascade.name, stages, transforms, members, _input_kinds(cascade, transforms))
     bundle.save(bench.draft / BUNDLE_FOLDER)
     frames, metrics = [], {}
     for target, alternatives in cascade.targets.items():
@@ -41,16 +40,12 @@ def compute_cascade(cascade: Cascade, bench: Workbench) -> Computed:
     return Computed({"metrics": metrics, "members": members}, digest([rows, dict(bench.digests)]))
 
 
-def _input_kinds(cascade: Cascade, transforms: Mapping[str, FittedTransform], bench: Workbench) -> dict[str, str]:
+def _input_kinds(cascade: Cascade, transforms: Mapping[str, FittedTransform]) -> dict[str, str]:
     """What kind of value each required column held in training; two stages must agree."""
     kinds: dict[str, str] = {}
     for stage in cascade.stages:
-        columns = transforms[stage.matrix.transform.key].required
-        names = ", ".join(quote(name) for name in columns)
-        query = f"select {names} from {table_name(stage.matrix.rows.key)} limit 0"
-        for field in bench.connection.sql(query).to_arrow_table().schema:
-            kind = kind_of(field.type)
-            if kinds.setdefault(field.name, kind) != kind:
-                problem = f"column {field.name!r} holds {kinds[field.name]} in one stage and {kind} in another."
+        for name, kind in transforms[stage.matrix.transform.key].kinds.items():
+            if kinds.setdefault(name, kind) != kind:
+                problem = f"column {name!r} holds {kinds[name]} in one stage and {kind} in another."
                 raise HeadraceError(f"cascades/{cascade.name}: {problem} Rename one of them.")
     return kinds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import duckdb
@@ -9,11 +10,13 @@ import duckdb
 from headrace.declarations.base import table_name
 from headrace.declarations.derivation import Derivation
 from headrace.declarations.feature_view import FeatureView
+from headrace.engine.frames import Observed, read_frame
 from headrace.engine.session import parquet, write_parquet
+from headrace.engine.sql_columns import sql_columns
 from headrace.engine.windows import WindowFeature, WindowJoin, windows_sql
 from headrace.engine.workbench import Computed, Workbench
 from headrace.errors import HeadraceError, ValidationError, closest
-from headrace.store.digests import describe, quote, table_digest
+from headrace.store.digests import describe, quote
 
 EVENTS = "events.parquet"
 
@@ -27,7 +30,7 @@ def compute_feature_view(view: FeatureView, bench: Workbench) -> Computed:
     elif view.derivation.sql is not None:
         _sql(view, view.derivation.sql, bench)
     else:
-        _python(view, view.derivation, bench)
+        return _python(view, view.derivation, bench)
     return Computed()
 
 
@@ -36,11 +39,16 @@ def _order(view: FeatureView) -> str:
     return ", ".join(quote(name) for name in dict.fromkeys((*view.keys, *times))) or "all"
 
 
+def _where(bench: Workbench) -> str:
+    """What leaves only the partition that is computed."""
+    return "" if bench.slice is None else f" where {bench.slice.condition}"
+
+
 def _columns(view: FeatureView, bench: Workbench) -> None:
     apart = dict.fromkeys((*view.keys, *filter(None, (view.timestamp, view.created))))
     picked = [quote(name) for name in apart]
     picked += [f"{quote(column)} as {quote(name)}" for name, column in view.selected or ()]
-    table = table_name(view.inputs[0].key)
+    table = f"{table_name(view.inputs[0].key)}{_where(bench)}"
     write_parquet(
         bench.connection, f"select {', '.join(picked)} from {table} order by {_order(view)}", bench.main_table
     )
@@ -51,26 +59,52 @@ def _aggregates(view: FeatureView, bench: Workbench) -> Computed:
     connection, table = bench.connection, parquet(bench.draft / EVENTS)
     source = table_name(view.inputs[0].key)
     kept = ", ".join(quote(name) for name in _event_columns(view, connection, source))
-    write_parquet(connection, f"select {kept} from {source} order by {_order(view)}", bench.draft / EVENTS)
+    query = f"select {kept} from {source}"
+    write_parquet(connection, f"{query}{_where(bench)} order by {_order(view)}", bench.draft / EVENTS)
     moments = ", ".join(quote(name) for name in (*view.keys, str(view.timestamp)))
     numbered = (
         f"select row_number() over (order by {moments}) - 1 as __row, * from (select distinct {moments} from {table})"
     )
     connection.execute(f"create temp table moments as {numbered}").fetchall()
-    join = window_join(view, "moments", table, [(key, key) for key in view.keys], str(view.timestamp))
+    # The windows of a partition's first rows reach into those before it, which `source` then holds as well.
+    met = table if bench.slice is None else f"({query})"
+    join = window_join(view, "moments", met, [(key, key) for key in view.keys], str(view.timestamp))
     features = ", ".join(quote(one.name) for one in view.windowed)
     joined = f"({windows_sql(join)}) join moments using (__row)"
     write_parquet(connection, f"select {moments}, {features} from {joined} order by __row", bench.main_table)
     events = connection.sql(f"select count(*) from {table}").fetchall()[0][0]
-    return Computed({"events": events}, table_digest(connection, table))
+    return Computed({"events": events}, content=EVENTS, definitions=_definitions(view, describe(connection, table)))
+
+
+def _definitions(view: FeatureView, events: Sequence[Sequence[str]]) -> dict[str, Any]:
+    features = {
+        one.name: {
+            "function": one.function,
+            "column": one.column,
+            "window": one.window,
+            "where": one.where,
+            "reads": _condition_columns(one.where, events),
+        }
+        for one in view.windowed
+    }
+    moment = [*view.keys, *filter(None, (view.timestamp, view.created))]
+    return {"moment": moment, "ttl": view.ttl, "features": features}
+
+
+def _condition_columns(where: str | None, events: Sequence[Sequence[str]]) -> list[str]:
+    """The columns of the events that a condition mentions."""
+    if where is None:
+        return []
+    found = sql_columns(f"select ({where}) from main.events", {"main.events": [(name, kind) for name, kind in events]})
+    return sorted(found.reads.get("main.events", ()))
 
 
 def _event_columns(view: FeatureView, connection: duckdb.DuckDBPyConnection, source: str) -> list[str]:
-    """What the aggregates read; every column where a condition, which may mention any, has to be evaluated."""
-    if any(one.where for one in view.windowed):
-        return [name for name, _ in describe(connection, source)]
+    """What the aggregates and their conditions read."""
     times = [name for name in (view.timestamp, view.created) if name is not None]
     read = [one.column for one in view.windowed if one.column is not None]
+    known = describe(connection, source) if any(one.where for one in view.windowed) else []
+    read += [name for one in view.windowed for name in _condition_columns(one.where, known)]
     return list(dict.fromkeys((*view.keys, *times, *read)))
 
 
@@ -103,17 +137,33 @@ def window_join(
 
 def _sql(view: FeatureView, sql: str, bench: Workbench) -> None:
     try:
-        bench.connection.execute(f"create temp table result as {sql.rstrip().rstrip(';')}").fetchall()
+        _make_result(sql.rstrip().rstrip(";"), bench.connection)
+        _write_result(view, bench)
     except duckdb.Error as error:
         raise HeadraceError(f"{view.key}: DuckDB refused its SQL: {error}\nNothing was published.") from error
-    _write_result(view, bench)
 
 
-def _python(view: FeatureView, derivation: Derivation, bench: Workbench) -> None:
+def _make_result(sql: str, connection: duckdb.DuckDBPyConnection) -> None:
+    """A view, whose rows are sorted and stored without being kept in between; a table where no view can be made of it.
+
+    A PIVOT that takes its columns from the data, for one.
+    """
+    try:
+        connection.execute(f"create temp view result as {sql}").fetchall()
+    except duckdb.Error:
+        connection.execute(f"create temp table result as {sql}").fetchall()
+
+
+def _python(view: FeatureView, derivation: Derivation, bench: Workbench) -> Computed:
     frames: dict[str, Any] = {}
+    observed: dict[str, Observed] = {}
     for (name, declaration), kind in zip(derivation.tables, derivation.frames, strict=True):
-        frame = bench.connection.sql(f"select * from {table_name(declaration.key)}").pl()
-        frames[name] = frame.lazy() if kind == "LazyFrame" else frame
+        frames[name] = read_frame(bench.connection, declaration, derivation.picked.get(declaration.key))
+        if kind == "LazyFrame" and declaration.key not in derivation.picked:
+            observed[declaration.key] = observed.get(declaration.key) or Observed(frames[name], declaration)
+            frames[name] = observed[declaration.key].lazy()
+        elif kind == "LazyFrame":
+            frames[name] = frames[name].lazy()
     made = derivation.function(**frames)
     made = made.collect() if hasattr(made, "collect") else made
     if not hasattr(made, "to_arrow"):
@@ -122,11 +172,13 @@ def _python(view: FeatureView, derivation: Derivation, bench: Workbench) -> None
     bench.connection.execute("create temp table result as select * from returned").fetchall()
     bench.connection.unregister("returned")
     _write_result(view, bench)
+    return Computed(reads={key: one.columns for key, one in observed.items()})
 
 
 def _write_result(view: FeatureView, bench: Workbench) -> None:
     found = [name for name, _ in describe(bench.connection, "result")]
-    needed = [*view.keys, *filter(None, (view.timestamp, view.created))]
+    parted = view.partitions.column if view.partitions else None
+    needed = [*view.keys, *filter(None, (view.timestamp, view.created, parted))]
     missing = [name for name in needed if name not in found]
     if missing:
         near = {name: closest(name, found) for name in missing}
@@ -139,4 +191,18 @@ def _write_result(view: FeatureView, bench: Workbench) -> None:
             for name in missing
         ]
         raise ValidationError(view.key, failures, f"It returned {', '.join(found)}. Nothing was published.")
-    write_parquet(bench.connection, f"select * from result order by {_order(view)}", bench.main_table)
+    if bench.slice is not None and parted is not None:
+        _refuse_nulls(view, parted, bench.connection)
+    write_parquet(bench.connection, f"select * from result{_where(bench)} order by {_order(view)}", bench.main_table)
+
+
+def _refuse_nulls(view: FeatureView, column: str, connection: duckdb.DuckDBPyConnection) -> None:
+    """A row without a time or key would be in no partition."""
+    rows = connection.sql(f"select count(*) from result where {quote(column)} is null").fetchall()[0][0]
+    if rows:
+        failure: dict[str, object] = {
+            "column": column,
+            "check": "is null, so its row is in no partition",
+            "count": rows,
+        }
+        raise ValidationError(view.key, [failure], "Leave such rows out of its result. Nothing was published.")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
 
 from headrace.declarations.base import table_name
 from headrace.store.digests import quote
-
-MAIN_TABLE = "data.parquet"
+from headrace.store.manifest import MAIN_TABLE as MAIN_TABLE
 
 
 def connect(
@@ -33,20 +32,58 @@ def connect(
 
 def show_tables(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Path]) -> None:
     """Make each asset's table a view: `features/activity` as `features.activity`, over its Parquet file."""
-    for schema in sorted({key.split("/")[0] for key in tables}):
-        connection.execute(f"create schema if not exists {quote(schema)}")
     for key, path in tables.items():
-        schema, _, table = table_name(key).partition(".")
-        view = f"{quote(schema)}.{quote(table)}"
-        connection.execute(f"create or replace view {view} as select * from {parquet(path)}")
+        show_table(connection, key, path)
+
+
+def show_table(
+    connection: duckdb.DuckDBPyConnection, key: str, path: Path, columns: Sequence[str] | None = None
+) -> None:
+    """Make an asset's table a view: all of it, or the values of some of its columns, every other one being null.
+
+    Columns that are not read stay, without their values, so that a statement means what it means on the whole table.
+    """
+    _show(connection, key, parquet(path), columns)
+
+
+def show_files(
+    connection: duckdb.DuckDBPyConnection, key: str, folder: Path, files: Sequence[Path], columns: Sequence[str] | None
+) -> None:
+    """The same of some of the files in the `folder` of an asset's table, maybe of none."""
+    chosen = parquet(*files) if files else f"(from {parquet(folder)} where false)"
+    _show(connection, key, chosen, columns)
+
+
+def _show(connection: duckdb.DuckDBPyConnection, key: str, origin: str, columns: Sequence[str] | None) -> None:
+    schema, _, table = table_name(key).partition(".")
+    connection.execute(f"create schema if not exists {quote(schema)}")
+    shown = "*"
+    if columns is not None:
+        known = [(str(row[0]), str(row[1])) for row in connection.sql(f"describe select * from {origin}").fetchall()]
+        shown = ", ".join(quote(name) if name in columns else f"null::{kind} as {quote(name)}" for name, kind in known)
+    view = f"{quote(schema)}.{quote(table)}"
+    connection.execute(f"create or replace view {view} as select {shown} from {origin}")
+
+
+def sort_table(connection: duckdb.DuckDBPyConnection, key: str, first: Sequence[str]) -> None:
+    """Give a table's view the order that follows from its content: by `first`, then by every other column."""
+    schema, _, table = table_name(key).partition(".")
+    view, unsorted = f"{quote(schema)}.{quote(table)}", f"{table}__unsorted"
+    columns = [str(row[0]) for row in connection.sql(f"describe {view}").fetchall()]
+    by = dict.fromkeys((*(name for name in first if name in columns), *columns))
+    connection.execute(f"alter view {view} rename to {quote(unsorted)}")
+    order = ", ".join(quote(name) for name in by)
+    connection.execute(f"create view {view} as select * from {quote(schema)}.{quote(unsorted)} order by {order}")
 
 
 def parquet(*paths: Path) -> str:
-    """A table function over Parquet files.
+    """A table function over Parquet files, or over those of a folder, which all have the same columns.
 
     >>> parquet(Path("a.parquet"))
     "read_parquet(['a.parquet'], union_by_name = true)"
     """
+    if len(paths) == 1 and paths[0].is_dir():
+        return f"read_parquet({literal(str(paths[0] / '*.parquet'))})"
     return f"read_parquet([{', '.join(literal(str(path)) for path in paths)}], union_by_name = true)"
 
 
@@ -57,4 +94,4 @@ def literal(text: str) -> str:
 
 def write_parquet(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
     """Store the result of `query`, in its order."""
-    connection.execute(f"copy ({query}) to {literal(str(path))} (format parquet, compression zstd)").fetchall()
+    connection.execute(f"copy ({query}) to {literal(str(path))} (format parquet, compression snappy)").fetchall()

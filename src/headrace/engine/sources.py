@@ -1,8 +1,7 @@
-"""Reading raw files into a table: shape first, then types, keys and images."""
+"""Reading raw files, or a table of a database, into a table: shape first, then types, keys and images."""
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,23 +10,16 @@ import duckdb
 from headrace.declarations.source import Source
 from headrace.engine.csv_layout import delimiter, uneven_line
 from headrace.engine.schema_types import sql_type
-from headrace.engine.session import literal, write_parquet
+from headrace.engine.session import connect, literal, write_parquet
+from headrace.engine.slices import Slice, labels_in, split
+from headrace.engine.source_files import source_files
 from headrace.engine.source_images import load_images
+from headrace.engine.source_tables import attached_rows, table_error
 from headrace.engine.workbench import Computed, Workbench
 from headrace.errors import SourceError, ValidationError, closest
 from headrace.store.digests import quote
 
 FILE = "__file"
-
-
-def source_files(source: Source, data_folder: Path) -> list[Path]:
-    """The files of a source, sorted; raises SourceError when there are none."""
-    pattern = data_folder / source.path  # an absolute path stays as it is
-    found = sorted(Path(path) for path in glob.glob(str(pattern), recursive=True) if Path(path).is_file())
-    if not found:
-        fix = f"Put the data there, or mend path= of Source({source.name!r})."
-        raise SourceError(source.name, pattern, "no such file.", fix)
-    return found
 
 
 def image_files(source: Source, data_folder: Path, connection: duckdb.DuckDBPyConnection) -> list[Path]:
@@ -46,17 +38,93 @@ def read_source(source: Source, bench: Workbench) -> Computed:
     Raises SourceError for files that cannot be read and ValidationError for a missing column, a wrong type, a repeated
     or null key, and an empty table.
     """
-    files = source_files(source, bench.data_folder)
-    found = _check_columns(source, files, bench.connection)
-    bench.progress(f"reading {len(files)} file(s)", None)
-    _run(source, bench.connection, f"create temp table raw as {_query(source, files, found)}")
-    _check_rows(source, bench.connection)
+    read = _read_files(source, bench) if source.database is None else _read_table(source, bench)
+    _check_rows(source, bench.connection, whole=bench.slice is None)
     for column in source.images:
         load_images(source, column, bench)
     order = [quote(name) for name in dict.fromkeys((*source.keys, *filter(None, [source.timestamp])))]
     by = ", ".join(order) if order else "all"
     write_parquet(bench.connection, f"select * exclude ({FILE}) from raw order by {by}", bench.main_table)
-    return Computed({"files read": len(files)})
+    return Computed(read)
+
+
+def _read_files(source: Source, bench: Workbench) -> dict[str, object]:
+    if bench.slice is not None:
+        return _read_part(source, bench.slice, bench.connection)
+    files = source_files(source, bench.data_folder)
+    query = rows_query(source, files, bench.connection)
+    bench.progress(f"reading {len(files)} file(s)", None)
+    _run(source, bench.connection, f"create temp table raw as {query}")
+    return {"files read": len(files)}
+
+
+def _read_part(source: Source, part: Slice, connection: duckdb.DuckDBPyConnection) -> dict[str, object]:
+    if part.staged is not None:
+        query = f"from read_parquet({literal(str(part.staged / '*.parquet'))}, hive_partitioning = false)"
+    elif part.alone:
+        query = rows_query(source, part.files, connection)
+    else:
+        query = f"select * from ({rows_query(source, part.files, connection)}) where {part.condition}"
+    _run(source, connection, f"create temp table raw as {query}")
+    if part.alone:
+        _refuse_strangers(source, part, connection)
+    return {"files read": len(part.files)}
+
+
+def stage(source: Source, files: Sequence[Path], labels: Sequence[str], folder: Path) -> dict[str, Path]:
+    """Take the rows of several partitions out of files that hold all of them, in one pass.
+
+    Raises SourceError and ValidationError for files that cannot be read.
+    """
+    if source.partitions is None:
+        return {}
+    with connect(scratch=folder / "spill") as connection:
+        _run(source, connection, f"create temp table raw as {rows_query(source, files, connection)}")
+        return split(connection, source.partitions, "raw", labels, folder / "rows")
+
+
+def rows_query(source: Source, files: Sequence[Path], connection: duckdb.DuckDBPyConnection) -> str:
+    """The rows of some of its files with their types; raises SourceError and ValidationError for the wrong columns."""
+    return _query(source, files, _check_columns(source, _reader(source, files), connection))
+
+
+def labels_of(source: Source, file: Path, connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, int], int]:
+    """The partitions that the rows of a file belong to, with how many rows, and how many belong to none.
+
+    Raises SourceError for a file that cannot be read, or has not the columns that are needed.
+    """
+    partitions = source.partitions
+    if partitions is None:
+        return {}, 0
+    try:
+        return labels_in(connection, partitions, f"({rows_query(source, [file], connection)})")
+    except duckdb.Error as error:
+        raise _unreadable(source, error) from error
+    except ValidationError as error:
+        first = error.failures[0]
+        problem, fix = f"{first['column']} {first['check']}.", "Mend the file. Nothing was published."
+        raise SourceError(source.name, file, problem, fix) from error
+
+
+def _refuse_strangers(source: Source, part: Slice, connection: duckdb.DuckDBPyConnection) -> None:
+    column = str(source.partitions.column) if source.partitions else ""
+    query = f"select {quote(column)} from raw where not coalesce({part.condition}, false)"
+    strange = connection.sql(f"select count(*), min({quote(column)}) from ({query})").fetchall()[0]
+    if strange[0]:
+        check = f"is not of partition {part.label}, as its file's name says"
+        failure: dict[str, object] = {"column": column, "check": check, "count": strange[0], "examples": [strange[1]]}
+        fix = "Move these rows, or leave {partition} out of path=: rows are then told apart by this column."
+        raise ValidationError(source.key, [failure], f"{fix} Nothing was published.")
+
+
+def _read_table(source: Source, bench: Workbench) -> dict[str, object]:
+    bench.progress(f"reading {source.origin}", None)
+    with attached_rows(source, bench.data_folder, bench.connection) as rows:
+        reader = f"(select *, null::varchar as {FILE} from {rows})"
+        found = _check_columns(source, reader, bench.connection)
+        picked = "*" if source.schema is None else _picked(source, found)
+        _run(source, bench.connection, f"create temp table raw as select {picked} from {reader}")
+    return {"read": source.origin}
 
 
 def _reader(source: Source, files: Sequence[Path], types: str = "all_varchar = true") -> str:
@@ -74,11 +142,15 @@ def _reader(source: Source, files: Sequence[Path], types: str = "all_varchar = t
 def _query(source: Source, files: Sequence[Path], found: Sequence[str]) -> str:
     if source.schema is None:
         return f"select * from {_reader(source, files, 'auto_detect = true')}"
-    columns = {name: column for name, column in source.schema.columns.items() if name in found}
-    kinds = {name: sql_type(column) for name, column in columns.items()}
+    kinds = {name: sql_type(column) for name, column in source.schema.columns.items() if name in found}
     types = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in kinds.items() if kind)
-    picked = ", ".join(_cast(name, column, source) for name, column in columns.items())
-    return f"select {picked}, {FILE} from {_reader(source, files, f'types = {{{types}}}')}"
+    return f"select {_picked(source, found)} from {_reader(source, files, f'types = {{{types}}}')}"
+
+
+def _picked(source: Source, found: Sequence[str]) -> str:
+    """The schema's columns that are there, in its order."""
+    columns = {name: column for name, column in source.schema.columns.items() if name in found}
+    return ", ".join([*(_cast(name, column, source) for name, column in columns.items()), FILE])
 
 
 def _cast(name: str, column: object, source: Source) -> str:
@@ -88,32 +160,38 @@ def _cast(name: str, column: object, source: Source) -> str:
     return f"{quote(name)}::{kind} as {quote(name)}" if coerced and kind else quote(name)
 
 
-def _check_columns(source: Source, files: Sequence[Path], connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """The columns of the files, once everything that is needed is among them."""
-    reader = _reader(source, files)
+def _check_columns(source: Source, reader: str, connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The columns that there are, once everything that is needed is among them."""
     rows = _run(source, connection, f"describe select * from {reader}")
     found = [str(row[0]) for row in rows if row[0] != FILE]
-    wanted = [*source.keys, *source.images, *filter(None, (source.timestamp, source.created))]
+    parted = source.partitions.column if source.partitions else None
+    wanted = [*source.keys, *source.images, *filter(None, (source.timestamp, source.created, parted))]
     wanted += [name for name, column in source.schema.columns.items() if column.required] if source.schema else []
-    failures = [_missing(name, found) for name in dict.fromkeys(wanted) if name not in found]
+    place = "files have" if source.database is None else "table has"
+    failures = [_missing(name, found, place) for name in dict.fromkeys(wanted) if name not in found]
     if source.schema is not None and source.schema.strict is True:
         extra = [name for name in found if name not in source.schema.columns]
         failures += [{"column": name, "check": "is not in the strict schema", "count": "all"} for name in extra]
     if failures:
-        raise ValidationError(source.key, failures, "Mend the files or the declared schema. Nothing was published.")
+        fix = f"Mend the {_things(source)} or the declared schema. Nothing was published."
+        raise ValidationError(source.key, failures, fix)
     return found
 
 
-def _missing(name: str, found: Sequence[str]) -> dict[str, object]:
+def _things(source: Source) -> str:
+    return "files" if source.database is None else "table"
+
+
+def _missing(name: str, found: Sequence[str], place: str) -> dict[str, object]:
     near = closest(name, found)
     hint = f" (did you mean {near!r}?)" if near else ""
-    return {"column": name, "check": f"is missing{hint}; the files have {', '.join(found)}", "count": "all"}
+    return {"column": name, "check": f"is missing{hint}; the {place} {', '.join(found)}", "count": "all"}
 
 
-def _check_rows(source: Source, connection: duckdb.DuckDBPyConnection) -> None:
+def _check_rows(source: Source, connection: duckdb.DuckDBPyConnection, *, whole: bool) -> None:
     failures: list[dict[str, object]] = []
     rows = connection.sql("select count(*) from raw").fetchall()[0][0]
-    if rows == 0 and not source.allow_empty:
+    if whole and rows == 0 and not source.allow_empty:
         failures.append({"column": "(table)", "check": "has no rows (allow_empty=True permits that)", "count": 0})
     for name in source.keys:
         nulls = connection.sql(f"select count(*) from raw where {quote(name)} is null").fetchall()[0][0]
@@ -121,7 +199,7 @@ def _check_rows(source: Source, connection: duckdb.DuckDBPyConnection) -> None:
             failures.append({"column": name, "check": "key is null", "count": nulls})
     failures += _repeated_keys(source, connection)
     if failures:
-        raise ValidationError(source.key, failures, "Mend the files. Nothing was published.")
+        raise ValidationError(source.key, failures, f"Mend the {_things(source)}. Nothing was published.")
 
 
 def _repeated_keys(source: Source, connection: duckdb.DuckDBPyConnection) -> list[dict[str, object]]:
@@ -141,8 +219,14 @@ def _run(source: Source, connection: duckdb.DuckDBPyConnection, query: str) -> l
     try:
         return connection.execute(query).fetchall()
     except duckdb.Error as error:
-        problem = str(error).strip().split("\n\n")[0].replace("\n", " ")
-        if "sniffing" in problem:
-            problem = uneven_line(problem) or problem
-        fix = "Mend the file, or the schema's types. Nothing was published."
-        raise SourceError(source.name, source.path, f"cannot be read: {problem}.", fix) from error
+        if source.database is not None:
+            raise table_error(source, error) from error
+        raise _unreadable(source, error) from error
+
+
+def _unreadable(source: Source, error: duckdb.Error) -> SourceError:
+    problem = str(error).strip().split("\n\n")[0].replace("\n", " ")
+    if "sniffing" in problem:
+        problem = uneven_line(problem) or problem
+    fix = "Mend the file, or the schema's types. Nothing was published."
+    return SourceError(source.name, source.path, f"cannot be read: {problem}.", fix)

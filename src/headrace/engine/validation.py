@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import polars as pl
+from typing import TYPE_CHECKING, Any
 
 from headrace.declarations.base import Declaration
 from headrace.declarations.cascade import Cascade, CascadeStage
@@ -15,19 +14,37 @@ from headrace.declarations.source import Source
 from headrace.declarations.split import SPLITS
 from headrace.declarations.training_set import SPLIT_COLUMN, TrainingSet
 from headrace.declarations.transform import Transform
+from headrace.engine.rules import Rule, between, check_rules, not_null, one_of, unique
+from headrace.engine.session import parquet
 from headrace.errors import ValidationError
+from headrace.store.digests import describe
+
+if TYPE_CHECKING:
+    import duckdb
+    import polars as pl
 
 
-def validate(declaration: Declaration, path: Path) -> dict[str, Any]:
+def validate(declaration: Declaration, path: Path, connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     """Check the table at `path`; returns what was checked, or raises ValidationError before anything is published.
 
-    Shape (columns, types) is checked first: rules about rows say little while a column is missing.
+    A declared schema is pandera's to check: its shape (columns, types) first, as rules about rows say little while a
+    column is missing. What follows from a declaration by itself is counted by DuckDB.
     """
-    schema = schema_of(declaration, pl.read_parquet_schema(path))
-    frame = pl.read_parquet(path, columns=[name for name in schema.columns if name in pl.read_parquet_schema(path)])
-    _validate(
-        declaration, schema, frame.lazy(), "Nothing was published."
-    )  # of a lazy frame pandera sees the shape only
+    schema = getattr(declaration, "schema", None)
+    if schema is not None:
+        return _by_pandera(declaration, schema, path)
+    table = parquet(path)
+    columns = [name for name, _ in describe(connection, table)]
+    return check_rules(declaration.key, _derived(declaration, columns), table, connection) | {"columns": len(columns)}
+
+
+def _by_pandera(declaration: Declaration, schema: Any, path: Path) -> dict[str, Any]:
+    import polars as pl
+
+    found = pl.read_parquet_schema(path)
+    frame = pl.read_parquet(path, columns=[name for name in schema.columns if name in found])
+    # Of a lazy frame pandera sees the shape only.
+    _validate(declaration, schema, frame.lazy(), "Nothing was published.")
     _validate(declaration, schema, frame, "Nothing was published; the last good version stays current.")
     rules = sum(
         len(column.checks or ()) + (not column.nullable) + bool(column.unique) for column in schema.columns.values()
@@ -35,27 +52,16 @@ def validate(declaration: Declaration, path: Path) -> dict[str, Any]:
     return {"rows": frame.height, "columns": len(schema.columns), "rules": rules}
 
 
-def schema_of(declaration: Declaration, found: Any) -> Any:
-    """The pandera schema of a declaration's table whose columns are `found` (name to polars dtype)."""
-    declared = getattr(declaration, "schema", None)
-    if declared is not None:
-        return declared
-    return _derived(declaration, dict(found))
-
-
-def _derived(declaration: Declaration, found: dict[str, Any]) -> Any:
-    import pandera.polars as pa
-
-    filled = _never_null(declaration)
-    checks = {SPLIT_COLUMN: [pa.Check.isin(SPLITS)]} if isinstance(declaration, TrainingSet | Matrix) else {}
+def _derived(declaration: Declaration, found: Sequence[str]) -> list[Rule]:
+    """What has to hold of an asset's rows because of what it is."""
+    rules = [not_null(name) for name in found if name in _never_null(declaration)]
+    if isinstance(declaration, TrainingSet | Matrix):
+        rules.append(one_of(SPLIT_COLUMN, SPLITS))
     if isinstance(declaration, CascadeStage | Cascade):
-        checks = {name: [pa.Check.in_range(0.0, 1.0)] for name in found if name.startswith("probability")}
-    unique = {"column"} if isinstance(declaration, Transform) else set()
-    columns = {
-        name: pa.Column(kind, nullable=name not in filled, unique=name in unique, checks=checks.get(name))
-        for name, kind in found.items()
-    }
-    return pa.DataFrameSchema(columns, name=declaration.key)
+        rules += [between(name, 0.0, 1.0) for name in found if name.startswith("probability")]
+    if isinstance(declaration, Transform):
+        rules.append(unique("column"))
+    return rules
 
 
 def _never_null(declaration: Declaration) -> set[str]:
@@ -86,6 +92,8 @@ def _validate(declaration: Declaration, schema: Any, frame: pl.DataFrame | pl.La
 
 def _failures(cases: pl.DataFrame) -> list[dict[str, object]]:
     """Pandera's failure cases, one entry a broken rule with its count and first values."""
+    import polars as pl
+
     grouped = cases.group_by("column", "check", maintain_order=True).agg(
         pl.len().alias("count"), pl.col("failure_case").head(5).alias("examples")
     )

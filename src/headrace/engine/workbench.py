@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
-
-from headrace.engine.session import MAIN_TABLE
 from headrace.errors import HeadraceError
+from headrace.store.manifest import MAIN_TABLE
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from headrace.engine.slices import Slice
 
 Progress = Callable[[str, float | None], None]
 
@@ -20,12 +23,13 @@ class Workbench:
     """One computation's surroundings.
 
     Attributes:
-        connection: its inputs' tables are views (`features.activity`).
+        connection: its inputs' tables are views (`features.activity`) of the columns that it reads.
         folders: the immutable folder of each input's version, by asset key.
         digests: the content digest of each input, by asset key.
         draft: an empty folder for the result; its main table must be `data.parquet`.
         data_folder: where relative source paths start.
         progress: called with what is being done and the share done so far, if known.
+        slice: the partition to compute; None is the whole table.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -34,6 +38,7 @@ class Workbench:
     draft: Path
     data_folder: Path
     progress: Progress = field(default=lambda message, share: None)
+    slice: Slice | None = None
 
     @property
     def main_table(self) -> Path:
@@ -51,7 +56,18 @@ class Workbench:
 
 @dataclass(frozen=True)
 class Computed:
-    """What a computation reports beside its files: facts for people, and a digest where the table's is not enough."""
+    """What a computation reports beside its files.
+
+    Attributes:
+        details: facts for people.
+        digest: of what was made, where the main table does not tell.
+        content: the file whose rows consumers depend on.
+        definitions: how the main table follows from `content`, where that is another file.
+        reads: the columns read of an input, where that shows only when code runs.
+    """
 
     details: dict[str, Any] = field(default_factory=dict)
     digest: str | None = None
+    content: str = MAIN_TABLE
+    definitions: dict[str, Any] = field(default_factory=dict)
+    reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from importlib.metadata import version
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from headrace.declarations.base import Declaration
@@ -12,26 +11,37 @@ from headrace.declarations.feature_view import FeatureView
 from headrace.declarations.transform import Transform
 from headrace.lineage.canonical import canonical_json, canonical_sql, digest
 from headrace.lineage.code import code_parts
+from headrace.lineage.libraries import library_version
+from headrace.lineage.part_names import part_change
 from headrace.lineage.user_code import check_functions, estimator_code
 
 # Raise a noun's number when Headrace itself starts to compute something else from the same declaration.
 MEANING = {"sources": 1, "features": 1, "training_sets": 1, "transforms": 1, "matrices": 1, "cascades": 1}
 
 
-def parts_of(declaration: Declaration) -> dict[str, Any]:
-    """Everything but the inputs' content that decides an asset's content, as JSON values by name."""
+def canonical_digest(sql: str) -> str:
+    """A hash that is the same for statements that differ in layout, comments and the case of keywords."""
+    return digest(canonical_sql(sql))
+
+
+def parts_of(declaration: Declaration, statement: Callable[[str], str] = canonical_digest) -> dict[str, Any]:
+    """Everything but the inputs' content that decides an asset's content, as JSON values by name.
+
+    Args:
+        statement: what identifies a SQL statement; `canonical_digest`, or something that remembers it.
+    """
     parts: dict[str, Any] = {"headrace": MEANING[declaration.kind], **declaration.data()}
     parts |= code_parts(f"{declaration.where}.schema", *check_functions(getattr(declaration, "schema", None)))
     if isinstance(declaration, FeatureView) and declaration.derivation is not None:
         derivation = declaration.derivation
         if derivation.sql is not None:
-            parts["sql"] = canonical_sql(derivation.sql)
+            parts["sql"] = statement(derivation.sql)
         else:
             parts |= code_parts(declaration.where, derivation.function)
     if isinstance(declaration, Cascade | CascadeStage):
         stages = declaration.stages if isinstance(declaration, Cascade) else [declaration.stage]
         parts |= code_parts(declaration.where, *(one for stage in stages for one in estimator_code(stage.estimator)))
-        parts["library scikit-learn"] = version("scikit-learn")
+        parts["library scikit-learn"] = library_version("scikit-learn")
     if isinstance(declaration, Transform):
         parts |= _encoder_libraries(declaration)
     return parts
@@ -39,7 +49,7 @@ def parts_of(declaration: Declaration) -> dict[str, Any]:
 
 def _encoder_libraries(transform: Transform) -> dict[str, str]:
     reads_images = any(encoder.accepts == "image" for encoder in transform.encode.values())
-    return {"library pillow": version("pillow")} if reads_images else {}
+    return {"library pillow": library_version("pillow")} if reads_images else {}
 
 
 def fingerprint(parts: Mapping[str, Any], input_digests: Mapping[str, str]) -> str:
@@ -52,7 +62,7 @@ def name_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[tupl
     changes = []
     for name in sorted({*before, *now}):
         if canonical_json(before.get(name)) != canonical_json(now.get(name)):  # one of them has been through JSON
-            changes.append((_change_kind(name), _say(name, before.get(name), now.get(name))))
+            changes.append((_change_kind(name), part_change(name, before.get(name), now.get(name))))
     return changes
 
 
@@ -60,22 +70,3 @@ def _change_kind(name: str) -> str:
     if name.startswith("file "):
         return "file_changed"
     return "code_changed" if name.startswith("code ") or name == "sql" else "declaration_changed"
-
-
-def _say(name: str, before: Any, now: Any) -> str:
-    subject = name.removeprefix("code ").removeprefix("file ")
-    if before is None:
-        return f"{subject} is new"
-    if now is None:
-        return f"{subject} was removed"
-    old, new = _show(before), _show(now)
-    if _change_kind(name) == "declaration_changed" and old != new and len(old + new) < 80:
-        return f"{subject} changed from {old} to {new}"
-    return f"{subject} changed"
-
-
-def _show(value: Any) -> str:
-    """A short list as its words, as in `sum amount 7d`; anything else as it is."""
-    if isinstance(value, list) and not any(isinstance(one, list | dict) for one in value):
-        return " ".join(str(one) for one in value if one is not None)
-    return str(value)

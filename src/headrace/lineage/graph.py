@@ -28,9 +28,11 @@ class Graph:
         order = _upstream_first(edges)
         self.nodes: Mapping[str, Declaration] = {key: found[key] for key in order}
         self.upstream: Mapping[str, tuple[str, ...]] = {key: edges[key] for key in order}
-        self.downstream: Mapping[str, tuple[str, ...]] = {
-            key: tuple(one for one in order if key in edges[one]) for key in order
-        }
+        readers: dict[str, list[str]] = {key: [] for key in order}
+        for key in order:
+            for one in edges[key]:
+                readers[one].append(key)
+        self.downstream: Mapping[str, tuple[str, ...]] = {key: tuple(found) for key, found in readers.items()}
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -2,20 +2,25 @@
 
 # No `from __future__ import annotations`: Dagster inspects the asset function, whose first parameter is `context`.
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import dagster as dg
 
-from headrace.builder.materialize import Outcome, Request, materialize
+from headrace.builder.materialize import materialize
+from headrace.builder.outcome import Outcome, Request
 from headrace.builder.project import Project
 from headrace.builder.views import refresh_views
 from headrace.declarations.base import Declaration, table_name
+from headrace.declarations.partitions import partitions_of
 from headrace.errors import HeadraceError, ValidationError
-from headrace.lineage.canonical import digest
-from headrace.lineage.fingerprint import parts_of
+from headrace.lineage.kinds import kinds
+from headrace.orchestration.agreement import agree, code_version, materialization
+from headrace.orchestration.automation import WANTED_TAG
 from headrace.orchestration.checks import asset_key, check_spec, failed, failure_metadata, passed
-from headrace.orchestration.describe import description, kinds
+from headrace.orchestration.describe import description
+from headrace.orchestration.liveness import at_work
 from headrace.orchestration.metadata import STATE, metadata_of
+from headrace.orchestration.partitions import asked, definition_of, dependency, retell, told
 
 FORCE_TAG = "headrace/force"
 _SECONDS_BETWEEN_LOGS = 2.0
@@ -23,23 +28,20 @@ _SECONDS_BETWEEN_LOGS = 2.0
 Events = Iterator[dg.MaterializeResult[object] | dg.AssetCheckResult]
 
 
-def code_version(declaration: Declaration) -> str:
-    """Twelve hex digits that change with what decides the data: data-bearing fields and code, not raw files."""
-    return digest(parts_of(declaration))[:12]
-
-
 def asset_of(project: Project, declaration: Declaration) -> dg.AssetsDefinition:
     """The declaration as a Dagster asset, with its schema as a blocking check."""
 
     @dg.asset(
         key=asset_key(declaration.key),
-        deps=[asset_key(one.key) for one in declaration.inputs],
+        deps=[dependency(declaration, one) for one in declaration.inputs],
+        partitions_def=definition_of(declaration),
+        backfill_policy=dg.BackfillPolicy.single_run() if partitions_of(declaration) else None,
         group_name=declaration.kind,
         kinds=kinds(declaration),
         owners=list(declaration.owners),
         tags=dict(declaration.tags),
         description=description(declaration),
-        code_version=code_version(declaration),
+        code_version=code_version(project, declaration),
         check_specs=[check_spec(declaration)],
         metadata={"dagster/table_name": table_name(declaration.key)},
     )
@@ -50,33 +52,61 @@ def asset_of(project: Project, declaration: Declaration) -> dg.AssetsDefinition:
 
 
 def _run(context: dg.AssetExecutionContext, project: Project, declaration: Declaration) -> Events:
+    labels = asked(context, declaration)
     request = Request(
+        # A run of automation is for all that is out of date; its partitions only say where that is.
+        partitions=None if WANTED_TAG in context.run.tags else labels,
         forced=context.run.tags.get(FORCE_TAG, "").lower() == "true",
         run_id=context.run.run_id,
         progress=_progress(context.log.info),
     )
     try:
-        outcome = materialize(project, declaration, request)
-        if outcome.state != "fresh":
-            refresh_views(project)
+        with at_work(project, context.run.run_id, declaration.key):
+            outcome = materialize(project, declaration, request)
+            if outcome.state != "fresh":
+                refresh_views(project)
     except ValidationError as error:
         yield failed(declaration, error)
         raise _failure(error) from None
     except HeadraceError as error:
         raise _failure(error) from None
     context.log.info(_say(outcome))
-    yield result_of(project, declaration, outcome)
+    yield result_of(project, declaration, outcome, labels)
+    if partitions_of(declaration):
+        _tell_partitions(project, context.instance, declaration, outcome, labels)
+    if outcome.state != "fresh":
+        made_here = {"/".join(key.path) for key in context.job_def.asset_layer.selected_asset_keys}
+        agree(project, context.instance, [declaration.key], apart=made_here)
+        retell(project, context.instance, [outcome], apart=made_here)
 
 
-def result_of(project: Project, declaration: Declaration, outcome: Outcome) -> dg.MaterializeResult[object]:
+def result_of(
+    project: Project, declaration: Declaration, outcome: Outcome, labels: Sequence[str] | None = None
+) -> dg.MaterializeResult[object]:
     """What Dagster is told of an asset that is current now, whether it had to be computed or not."""
+    only = outcome.manifest.partitions.get(labels[0]) if labels and len(labels) == 1 else None
     return dg.MaterializeResult(
         asset_key=asset_key(declaration.key),
-        data_version=dg.DataVersion(outcome.manifest.digest),
+        data_version=dg.DataVersion(only["digest"] if only else outcome.manifest.digest),
         metadata=metadata_of(project, declaration, outcome),
         tags={STATE: outcome.state},
         check_results=[passed(declaration, outcome.manifest)],
     )
+
+
+def _tell_partitions(
+    project: Project,
+    instance: dg.DagsterInstance,
+    declaration: Declaration,
+    outcome: Outcome,
+    labels: Sequence[str] | None,
+) -> None:
+    """Each partition's own data version, and last that of the whole, which what is not partitioned depends on."""
+    changed = dict.fromkeys((*(labels or ()), *outcome.partitions))
+    for event in told(project, instance, declaration, outcome, [*changed]):
+        instance.report_runless_asset_event(event)
+    if labels is not None:
+        instance.report_runless_asset_event(materialization(project, outcome, {}))
 
 
 def _failure(error: HeadraceError) -> dg.Failure:

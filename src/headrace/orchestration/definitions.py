@@ -14,10 +14,11 @@ import dagster as dg
 from headrace.builder.project import Project, project_from
 from headrace.declarations.base import Declaration
 from headrace.orchestration.assets import asset_of
+from headrace.orchestration.automation import BUILD_ALL, schedules, sensors
+from headrace.orchestration.checks import asset_key
+from headrace.orchestration.partition_runs import by_kind
 from headrace.orchestration.warehouse import Warehouse
 from headrace.settings import find_root
-
-BUILD_ALL = "build_all"
 
 
 def definitions(
@@ -45,6 +46,8 @@ def definitions(
     own = dg.Definitions(
         assets=[asset_of(project, declaration) for declaration in project.graph.nodes.values()],
         jobs=_jobs(project, others),
+        sensors=sensors(project, _names(one.sensors for one in others)),
+        schedules=schedules(project, _names(one.schedules for one in others)),
         resources=_resources(project, resources or {}),
         executor=executor or (None if given else dg.in_process_executor),
     )
@@ -69,11 +72,28 @@ def _found_in(package: ModuleType) -> dg.Definitions:
 
 def _jobs(project: Project, others: Iterable[dg.Definitions]) -> list[Any]:
     """A job that builds everything, unless the project has one of that name or nothing to build."""
-    taken = {getattr(job, "name", None) for one in others for job in one.jobs or ()}
-    if BUILD_ALL in taken or not project.graph.keys:
+    if BUILD_ALL in _names(one.jobs for one in others) or not project.graph.keys:
         return []
     text = "Make every asset current; what is current already is not computed again."
-    return [dg.define_asset_job(BUILD_ALL, selection=dg.AssetSelection.all(), description=text)]
+    kinds = by_kind(project, project.graph.keys)
+    if len(kinds) < 2:
+        return [dg.define_asset_job(BUILD_ALL, selection=dg.AssetSelection.all(), description=text)]
+    rest = [key for key in project.graph.keys if not any(key in keys for keys in kinds.values())]
+    text = "Make every asset without partitions current."
+    own = [dg.define_asset_job(BUILD_ALL, selection=_selection(rest), description=text)] if rest else []
+    for number, keys in enumerate(kinds.values(), start=1):
+        about = f"Make these partitioned assets current: {', '.join(keys)}."
+        own.append(dg.define_asset_job(f"build_partitions_{number}", selection=_selection(keys), description=about))
+    return own
+
+
+def _selection(keys: Iterable[str]) -> dg.AssetSelection:
+    return dg.AssetSelection.assets(*map(asset_key, keys))
+
+
+def _names(given: Iterable[Iterable[object] | None]) -> set[str]:
+    """The names of the project's own jobs, sensors or schedules: ours step back."""
+    return {str(getattr(one, "name", "")) for several in given for one in several or ()}
 
 
 def _resources(project: Project, given: Mapping[str, object]) -> dict[str, object]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from headrace.builder.materialize import Outcome
+from headrace.builder.changes import stored
+from headrace.builder.lineages import lineage_of
+from headrace.builder.outcome import Outcome
 from headrace.builder.project import Project
 from headrace.declarations.base import Declaration, table_name
 from headrace.declarations.transform import Transform
 from headrace.engine.session import MAIN_TABLE
+from headrace.lineage.column_lineage import EVERY, Lineage
+from headrace.lineage.reads import SCHEMA
 from headrace.orchestration.checks import say_check
 from headrace.orchestration.nouns import noun_metadata
 from headrace.orchestration.preview import column_ranges, first_rows, pictures, preview
@@ -21,12 +25,18 @@ from headrace.store.manifest import Manifest
 
 STATE = "headrace/state"
 _MOST_COLUMNS = 200
+_MOST_ORIGINS = 300
+_MOST_REASONS = 10
+_LONGEST_LIST = 300
 
 
 def metadata_of(project: Project, declaration: Declaration, outcome: Outcome) -> dict[str, Any]:
     """Everything that a person wants to see of an asset's current version. Reads its manifest and a few rows."""
     manifest = outcome.manifest
     path = project.store.folder(manifest.asset, manifest.version) / MAIN_TABLE
+    lineage = lineage_of(project, manifest)
+    columns = {key: _columns(project, key, one["version"]) for key, one in manifest.inputs.items()}
+    project.statements.save()
     return present(
         {
             **_origin(outcome),
@@ -34,11 +44,11 @@ def metadata_of(project: Project, declaration: Declaration, outcome: Outcome) ->
             "dagster/table_name": table_name(manifest.asset),
             "dagster/uri": path.as_uri(),
             "dagster/column_schema": _schema(declaration, manifest),
-            "dagster/column_lineage": _column_lineage(manifest),
+            "dagster/column_lineage": _column_lineage(lineage, columns),
             **noun_metadata(declaration, manifest, path),
             **({} if isinstance(declaration, Transform) else _look(manifest, path)),
-            "column lineage": _lineage_table(manifest),
-            "inputs": table({"asset": key, "version": one["version"]} for key, one in manifest.inputs.items()),
+            "column lineage": _lineage_table(lineage, [name for name, _ in manifest.columns]),
+            "inputs": _inputs_table(manifest),
         }
     )
 
@@ -52,16 +62,28 @@ def _look(manifest: Manifest, path: Path) -> dict[str, Any]:
 
 def _origin(outcome: Outcome) -> dict[str, Any]:
     manifest = outcome.manifest
-    reasons = "; ".join(reason.detail for reason in outcome.reasons)
+    reasons = [reason.detail for reason in outcome.reasons]
+    told = [one["detail"] for one in manifest.details.get("reasons", ())]
     return {
         STATE: outcome.state,
-        "reasons": reasons or "nothing changed since it was built",
+        "reasons": _joined(reasons) or "nothing changed since it was built",
+        "built because": _joined(told) if told != reasons else None,
         "version": manifest.version,
         "previous version": outcome.previous if outcome.previous != manifest.version else None,
         "seconds to compute": float(manifest.seconds),
         "size": size(sum(int(facts["bytes"]) for facts in manifest.files.values())),
         "built at": manifest.created_at.replace("T", " ").partition(".")[0] + " UTC",
     }
+
+
+def _joined(reasons: Sequence[str]) -> str | None:
+    more = len(reasons) - _MOST_REASONS
+    return "; ".join([*reasons[:_MOST_REASONS], *([f"and {more} more"] if more > 0 else [])]) or None
+
+
+def _columns(project: Project, asset: str, version: str) -> list[str]:
+    manifest = stored(project, asset, version)
+    return [name for name, _ in manifest.columns] if manifest else []
 
 
 def _schema(declaration: Declaration, manifest: Manifest) -> dg.TableSchema:
@@ -91,25 +113,62 @@ def _role(declaration: Declaration, column: str) -> str | None:
     return ", ".join(role for role, names in roles.items() if column in names) or None
 
 
-def _origins(manifest: Manifest) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = manifest.details.get("column lineage", {})
-    return dict(list(found.items())[:_MOST_COLUMNS])
+def _column_lineage(lineage: Lineage, columns: Mapping[str, Sequence[str]]) -> dg.TableColumnLineage | None:
+    """Dagster's form of it, which names columns one by one and tells only of values.
 
+    A column that is made of no other one's values, such as a count, has those that decide its rows.
 
-def _column_lineage(manifest: Manifest) -> dg.TableColumnLineage | None:
-    """Dagster's form of it, which names columns one by one: what reads a whole table is only in the readable one."""
+    Args:
+        columns: those of each input.
+    """
     deps: dict[str, list[dg.TableColumnDep]] = {}
-    for column, origins in _origins(manifest).items():
-        pairs = [origin.partition(".") for origin in origins]
-        deps[column] = [dg.TableColumnDep(dg.AssetKey(key.split("/")), name) for key, _, name in pairs if name != "*"]
-    known = {column: found for column, found in deps.items() if found}
+    for column in list(lineage.values)[:_MOST_COLUMNS]:
+        pairs = [origin.partition(".") for origin in lineage.values[column] or lineage.rows.get(column, [])]
+        named = [(key, one) for key, _, name in pairs for one in (columns.get(key, ()) if name == EVERY else [name])]
+        deps[column] = [dg.TableColumnDep(dg.AssetKey(key.split("/")), name) for key, name in named if name]
+    known = {column: found for column, found in deps.items() if found and len(found) <= _MOST_COLUMNS}
     return dg.TableColumnLineage(known) if known else None
 
 
-def _lineage_table(manifest: Manifest) -> dg.MetadataValue | None:
-    def say(origin: str) -> str:
-        key, _, name = origin.partition(".")
-        return f"every column of {key}" if name == "*" else origin
+def _lineage_table(lineage: Lineage, columns: Sequence[str]) -> dg.MetadataValue | None:
+    """A row for each column and input."""
+    known = {**lineage.values, **lineage.rows}
+    names = [name for name in dict.fromkeys((*columns, *known)) if name in known][:_MOST_COLUMNS]
+    return table(
+        (row for name in names for row in _lineage_rows(name, lineage)), most=_MOST_ORIGINS, longest=_LONGEST_LIST
+    )
 
-    origins = _origins(manifest).items()
-    return table({"column": column, "comes from": ", ".join(map(say, found)) or "none"} for column, found in origins)
+
+def _lineage_rows(column: str, lineage: Lineage) -> Iterator[dict[str, str]]:
+    values, rows = (_by_input(part.get(column, ())) for part in (lineage.values, lineage.rows))
+    for key in dict.fromkeys((*values, *rows)) or ("none",):
+        yield {"column": column, "input": key, "comes from": _said(values, key), "rows decided by": _said(rows, key)}
+
+
+def _by_input(origins: Sequence[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for origin in origins:
+        key, _, name = origin.partition(".")
+        found.setdefault(key, []).append(name)
+    return found
+
+
+def _said(columns: Mapping[str, Sequence[str]], key: str) -> str:
+    said = {EVERY: "every column", "": "the number of its rows"}
+    return ", ".join(said.get(name, name) for name in columns.get(key, ()))
+
+
+def _inputs_table(manifest: Manifest) -> dg.MetadataValue | None:
+    """The version of each input that it was made of, and the columns that it read."""
+    rows = (
+        {"input": key, "version": one["version"], "columns read": _reads(one.get("reads"))}
+        for key, one in manifest.inputs.items()
+    )
+    return table(rows, longest=_LONGEST_LIST)
+
+
+def _reads(reads: Sequence[str] | None) -> str:
+    if reads is None:
+        return "every column"
+    names = ", ".join(name for name in reads if name != SCHEMA)
+    return f"{names or 'the number of its rows'}{', and the names and types of all' if SCHEMA in reads else ''}"

@@ -24,8 +24,14 @@ _PICTURES = 8
 
 def first_rows(path: Path) -> pl.DataFrame:
     """The first rows of a table, not more than some thirty columns of them."""
-    names = list(pl.read_parquet_schema(path))[:_COLUMNS]
-    return pl.read_parquet(path, columns=names, n_rows=_ROWS)
+    first = files_of(path)[0]
+    names = list(pl.read_parquet_schema(first))[:_COLUMNS]
+    return pl.read_parquet(files_of(path), columns=names, n_rows=_ROWS)
+
+
+def files_of(path: Path) -> list[Path]:
+    """The file of a table, or those of its partitions in order."""
+    return sorted(path.iterdir()) if path.is_dir() else [path]
 
 
 def preview(frame: pl.DataFrame) -> dg.MetadataValue | None:
@@ -45,11 +51,12 @@ def preview(frame: pl.DataFrame) -> dg.MetadataValue | None:
 
 def column_ranges(path: Path) -> dict[str, dict[str, str]]:
     """`{column: {"nulls": ..., "least": ..., "greatest": ...}}` from the file's own statistics; no row is read."""
-    facts = pq.ParquetFile(path).metadata
+    files = [pq.ParquetFile(one).metadata for one in files_of(path)]
+    groups = [one.row_group(group) for one in files for group in range(one.num_row_groups)]
     found: dict[str, dict[str, str]] = {}
-    for number in range(facts.num_columns):
-        name = facts.schema.column(number).path
-        parts = [facts.row_group(group).column(number).statistics for group in range(facts.num_row_groups)]
+    for number in range(files[0].num_columns):
+        name = files[0].schema.column(number).path
+        parts = [group.column(number).statistics for group in groups]
         known = [part for part in parts if part is not None and part.has_null_count]
         if len(known) < len(parts) or not parts:
             continue

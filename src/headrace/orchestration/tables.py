@@ -12,9 +12,13 @@ _LONGEST = 60
 _MAGIC = {b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"RIFF": "WEBP", b"BM": "BMP"}
 
 
-def table(rows: Iterable[Mapping[str, object]], most: int = 100) -> dg.MetadataValue | None:
-    """Rows with the same names as a table of texts; None without rows. After `most` rows one says how many more."""
-    found = [{name: cell(value) for name, value in row.items()} for row in rows]
+def table(rows: Iterable[Mapping[str, object]], most: int = 100, longest: int = _LONGEST) -> dg.MetadataValue | None:
+    """Rows with the same names as a table of texts; None without rows. After `most` rows one says how many more.
+
+    Args:
+        longest: the characters of a text that are shown.
+    """
+    found = [{name: cell(value, longest) for name, value in row.items()} for row in rows]
     if not found:
         return None
     shown = found[:most]
@@ -27,7 +31,7 @@ def table(rows: Iterable[Mapping[str, object]], most: int = 100) -> dg.MetadataV
     )
 
 
-def cell(value: object) -> str:
+def cell(value: object, longest: int = _LONGEST) -> str:
     """One value in few characters.
 
     >>> cell(0.12345678), cell(None), cell(b"abc"), cell("x" * 100)[-3:]
@@ -46,7 +50,7 @@ def cell(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat(sep=" ", timespec="auto")
     text = value.isoformat() if isinstance(value, date) else str(value)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def image_format(content: bytes) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,9 +41,14 @@ def disk_failure(place: Path | str, code: int) -> StoreError | None:
     return StoreError(f"{problem} Nothing was published; current versions stay as they are.")
 
 
-def fsync_tree(folder: Path) -> None:
-    """Force every file below `folder`, and the folders themselves, to disk."""
-    for path in [*folder.rglob("*"), folder]:
+def fsync_tree(folder: Path, known: Collection[str] = ()) -> None:
+    """Force every file below `folder`, and the folders themselves, to disk.
+
+    Args:
+        known: files, by their names below `folder`, whose content is there already.
+    """
+    kept = {folder / name for name in known}
+    for path in [*(path for path in folder.rglob("*") if path not in kept), folder]:
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -60,16 +65,22 @@ def fsync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace the file at `path` by one that holds `text`; a reader sees the old or the new, never a part."""
+def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
+    """Replace the file at `path` by one that holds `text`; a reader sees the old or the new, never a part.
+
+    Args:
+        durable: wait for the disk, so that a power cut finds the new one; a cache does without.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         with draft.open("w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
-    fsync_folder(path.parent)
+    if durable:
+        fsync_folder(path.parent)

@@ -56,7 +56,8 @@ class FileHashes:
         if not self._changed:
             return
         try:
-            write_atomically(self._path, json.dumps(dict(self._load())))  # a copy: other threads may be hashing
+            text = json.dumps(dict(self._load()))  # of a copy: other threads may be hashing
+            write_atomically(self._path, text, durable=False)
         except OSError:
             return  # whoever cannot write here, or has no space left, hashes again next time
         self._changed = False

@@ -10,8 +10,9 @@ from typing import Any
 
 from headrace.errors import CorruptObject
 
-FORMAT = 1
+FORMAT = 2
 FILE_NAME = "manifest.json"
+MAIN_TABLE = "data.parquet"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +24,16 @@ class Manifest:
         fingerprint: hash of everything that decides the content: `parts` and the digests in `inputs`.
         digest: hash of the content as consumers see it; equal digests mean that nothing downstream has to run.
         parts: the declaration's fields, code and files, by name, so that a change can be named.
-        inputs: `{asset: {"version": ..., "digest": ...}}` of what was read.
+        inputs: `{asset: {"version": ..., "digest": ..., "reads": ...}}`: the columns that were read (None for all) and
+            the digest of just these.
         columns: `[[name, SQL type], ...]` of the main table, `rows` its length.
+        column_digests: `{column: digest}` of each column by itself, to tell which of them changed.
+        content: the file whose rows `digest` is of; empty where it is of something else, as of a model.
+        definitions: for aggregates, how each is computed from the events in `content`.
+        partitions: of a partitioned asset, `{label: {"fingerprint": ..., "object": ..., "digest": ..., "rows": ...}}`;
+            its files are then folders with a file for each.
+        outdated: the labels that were left as they were, when only some were asked for.
+        hash_probe: which digests these can be compared with (see store.digests); empty for those of format 1.
         files: `{name: {"bytes": ..., "blake2b": ...}}` of every file beside the manifest.
         details: facts for people, such as metrics, column lineage and fitted state, as JSON values.
     """
@@ -34,10 +43,16 @@ class Manifest:
     fingerprint: str
     digest: str
     parts: dict[str, Any]
-    inputs: dict[str, dict[str, str]]
+    inputs: dict[str, dict[str, Any]]
     columns: list[list[str]]
     rows: int
     files: dict[str, dict[str, Any]]
+    column_digests: dict[str, str] = field(default_factory=dict)
+    content: str = ""
+    definitions: dict[str, Any] = field(default_factory=dict)
+    partitions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    outdated: list[str] = field(default_factory=list)
+    hash_probe: str = ""
     details: dict[str, Any] = field(default_factory=dict)
     libraries: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from filelock import FileLock
 
-from headrace.errors import CorruptObject
+from headrace.errors import CorruptObject, StoreError
 from headrace.store.atomic import disk_errors, write_atomically
 
 
@@ -38,35 +38,46 @@ class Refs:
         except (ValueError, KeyError, TypeError) as error:
             raise CorruptObject(f"{self._path} is no ref file: {error}. Restore it, or delete it and build.") from error
 
-    def move(self, versions: Mapping[str, str | None], *, run_id: str = "", state: str = "") -> None:
-        """Point every asset in `versions` at its version at once; None takes it out."""
+    def move(
+        self,
+        versions: Mapping[str, str | None],
+        *,
+        run_id: str = "",
+        state: str = "",
+        undoes: Mapping[str, Sequence[str]] | None = None,
+        expected: Mapping[str, str | None] | None = None,
+    ) -> None:
+        """Point every asset in `versions` at its version at once; None takes it out.
+
+        Args:
+            undoes: for an asset that is rolled back, the transactions whose moves of it no longer count.
+            expected: what must still be current; raises StoreError, and moves nothing, when something else is.
+        """
         with disk_errors(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(self._lock):
                 before = self.current()
+                self._require(expected or {}, before)
                 after = {**before, **versions}
                 kept = {asset: version for asset, version in sorted(after.items()) if version is not None}
-                if kept == before:
+                undone = {asset: list(names) for asset, names in (undoes or {}).items() if names}
+                if kept == before and not undone:
                     return
                 now = datetime.now(UTC).isoformat(timespec="milliseconds")
-                moves = [
-                    {
-                        "at": now,
-                        "asset": asset,
-                        "from": before.get(asset),
-                        "to": version,
-                        "state": state,
-                        "run_id": run_id,
-                    }
-                    for asset, version in versions.items()
-                    if before.get(asset) != version
-                ]
+                moved = [one for one in versions if before.get(one) != versions[one] or one in undone]
+                facts = {"at": now, "state": state, "run_id": run_id}
                 for stray in self._path.parent.glob(f".{self._path.name}.*"):
                     stray.unlink()  # of a process that was killed while it held the lock
                 # The log first: a disk that is full then stops the move as well, and nothing was published.
-                self._append(moves)
+                self._append([_line(one, before.get(one), versions[one], facts, undone.get(one)) for one in moved])
                 content = {"environment": self.environment, "updated_at": now, "assets": kept}
                 write_atomically(self._path, json.dumps(content, indent=1))
+
+    def _require(self, expected: Mapping[str, str | None], found: Mapping[str, str]) -> None:
+        for asset, version in expected.items():
+            if found.get(asset) != version:
+                problem = f"{asset} moved in {self.environment} meanwhile, from {version} to {found.get(asset)}."
+                raise StoreError(f"{problem} Nothing was moved; look at it again, and run this once more.")
 
     def _append(self, moves: list[dict[str, Any]]) -> None:
         lines = "".join(json.dumps(move) + "\n" for move in moves)
@@ -81,13 +92,25 @@ class Refs:
         return file.read(1) == b"\n"
 
     def history(self, asset: str | None = None) -> list[dict[str, Any]]:
-        """Every move of the refs, oldest first: `at`, `asset`, `from`, `to`, `state`, `run_id`."""
+        """Every move of the refs, oldest first: `at`, `asset`, `from`, `to`, `state`, `run_id`, maybe `undoes`."""
         try:
             text = self._log.read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
             return []
         moves = [move for move in map(_move, text.split("\n")) if move is not None]
         return [move for move in moves if asset is None or move["asset"] == asset]
+
+
+def environments(folder: Path) -> list[str]:
+    """The environments whose refs are in `folder`, by name."""
+    return sorted(path.stem for path in folder.glob("*.json") if not path.name.startswith("."))
+
+
+def _line(
+    asset: str, before: str | None, after: str | None, facts: Mapping[str, Any], undoes: list[str] | None
+) -> dict[str, Any]:
+    line = {"at": facts["at"], "asset": asset, "from": before, "to": after, **facts}
+    return {**line, "undoes": undoes} if undoes else line
 
 
 def _move(line: str) -> dict[str, Any] | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from headrace.store.manifest import FILE_NAME, Manifest, read_manifest
 from headrace.store.refs import Refs
 
 VERSION_LENGTH = 16
+_STRAY_SECONDS = 3600.0
 
 
 class Store:
@@ -56,7 +58,7 @@ class Store:
         """Compare every file of a version with the hash in its manifest; raises CorruptObject."""
         folder = self.folder(manifest.asset, manifest.version)
         for name, facts in manifest.files.items():
-            if _file_facts(folder / name)["blake2b"] != facts["blake2b"]:
+            if file_facts(folder / name)["blake2b"] != facts["blake2b"]:
                 raise CorruptObject(f"{folder / name} was changed since it was built. Delete {folder} and build again.")
 
     def current(self, asset: str, environment: str) -> Manifest:
@@ -67,9 +69,12 @@ class Store:
         return self.load(asset, version)
 
     def versions(self, asset: str) -> list[Manifest]:
-        """Every stored version of `asset`, oldest first."""
+        """Every readable version of `asset`, oldest first."""
         folder = self.root / "objects" / asset
-        found = [read_manifest(path) for path in folder.glob("*") if (path / FILE_NAME).is_file()]
+        found = []
+        for path in folder.glob("*"):
+            with suppress(CorruptObject):  # `headrace gc` tells of it
+                found += [read_manifest(path)] if (path / FILE_NAME).is_file() else []
         return sorted(found, key=lambda manifest: (manifest.created_at, manifest.version))
 
     def find(self, asset: str, fingerprint: str) -> Manifest | None:
@@ -114,20 +119,23 @@ class Store:
             lock.release()
             Path(lock.lock_file).unlink(missing_ok=True)
 
-    def publish(self, draft: Path, manifest: Manifest) -> Manifest:
+    def publish(self, draft: Path, manifest: Manifest, known: Mapping[str, dict[str, Any]] | None = None) -> Manifest:
         """Make the draft an immutable version; returns the manifest of what now stands.
+
+        Args:
+            known: the facts of files that are links to others, and need not be read again.
 
         When an equal version stands already (same fingerprint and digest), that one is kept. A version with the same
         fingerprint but other content, as a forced rebuild of something not deterministic makes, stands beside it.
         """
         standing = self.find(manifest.asset, manifest.fingerprint)
-        if standing is not None and standing.digest == manifest.digest and self._is_sound(standing):
+        if standing is not None and standing.digest == manifest.digest and self.is_sound(standing):
             return standing
         target = self._free_folder(manifest)
-        sealed = replace(manifest, version=target.name, files=_all_files(draft))
+        sealed = replace(manifest, version=target.name, files=_all_files(draft, known or {}))
         with disk_errors(target):
             write_atomically(draft / FILE_NAME, sealed.to_json())
-            fsync_tree(draft)
+            fsync_tree(draft, known or {})
             target.parent.mkdir(parents=True, exist_ok=True)
             os.rename(draft, target)
             for folder in (target.parent, *target.parent.parents):  # some of them may be new
@@ -136,7 +144,8 @@ class Store:
                     break
         return sealed
 
-    def _is_sound(self, manifest: Manifest) -> bool:
+    def is_sound(self, manifest: Manifest) -> bool:
+        """Whether every file of a version is what it was when it was published."""
         try:
             self.verify(manifest)
         except CorruptObject:
@@ -152,8 +161,10 @@ class Store:
     def sweep(self) -> int:
         """Remove the drafts of processes that died; returns how many. Drafts in use are left alone."""
         removed = 0
-        for stray in (self.root / "cache").glob(".*"):  # not yet renamed; whoever loses one only loses time
-            stray.unlink(missing_ok=True)
+        for stray in (self.root / "cache").rglob(".*"):  # written and never renamed
+            with suppress(FileNotFoundError):
+                if time.time() - stray.stat().st_mtime > _STRAY_SECONDS:  # else it may be about to be
+                    stray.unlink()
         for lock_file in (self.root / "drafts").glob("*.lock"):
             lock = FileLock(lock_file)
             try:
@@ -183,12 +194,14 @@ def _number(version: str) -> int:
     return int(version.partition(".")[2] or 1)
 
 
-def _all_files(folder: Path) -> dict[str, dict[str, Any]]:
+def _all_files(folder: Path, known: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != FILE_NAME)
-    return {path.relative_to(folder).as_posix(): _file_facts(path) for path in paths}
+    names = {path.relative_to(folder).as_posix(): path for path in paths}
+    return {name: known[name] if name in known else file_facts(path) for name, path in names.items()}
 
 
-def _file_facts(path: Path) -> dict[str, Any]:
+def file_facts(path: Path) -> dict[str, Any]:
+    """How large a file is, and a hash of its content."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
     return {"bytes": path.stat().st_size, "blake2b": digest.hexdigest()}

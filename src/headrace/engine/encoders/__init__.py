@@ -21,6 +21,14 @@ ENGINES: dict[str, tuple[str, str]] = {
     "tf_idf": ("headrace.engine.encoders.tf_idf", "TfIdfEngine"),
 }
 
+VERSIONS: dict[str, int] = {}
+"""The version of an engine's meaning, where it is not the first: raised when states or encoded values change."""
+
+
+def encoder_version(kind: str) -> int:
+    """The version of a kind's meaning; part of every fingerprint, hence known without importing the engine."""
+    return VERSIONS.get(kind, 1)
+
 
 def engine_for(kind: str) -> EncoderEngine[Any]:
     """The engine of a kind of encoder, as `engine_for(spec.kind)` or `engine_for(state.kind)`.

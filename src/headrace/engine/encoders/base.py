@@ -14,6 +14,7 @@ import pyarrow as pa
 import scipy.sparse
 
 from headrace.declarations.encoders.base import JSON, Encoder
+from headrace.engine.encoders import encoder_version
 from headrace.engine.encoders.state import State
 from headrace.errors import EncodingError, closest, name_list
 
@@ -51,7 +52,10 @@ class EncoderEngine(ABC, Generic[Spec]):
     """
 
     kind: ClassVar[str]
-    version: ClassVar[int] = 1
+
+    @property
+    def version(self) -> int:
+        return encoder_version(self.kind)
 
     @abstractmethod
     def fit(self, spec: Spec, rows: duckdb.DuckDBPyRelation) -> State:

@@ -1,0 +1,1 @@
+"""Forty assets: seven sources, twenty-two views, two training sets, transforms, matrices and cascades."""
