@@ -25,9 +25,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--verify", action="store_true", help="compute each asset twice and compare; exit with 1 where it differs"
     )
-    parser.add_argument(
-        "--partition", metavar="LABEL", help="only this partition of what is selected, or FIRST..LAST"
-    )
+    parser.add_argument("--partition", metavar="LABEL", help="only this partition of what is selected, or FIRST..LAST")
     parser.add_argument("--quiet", action="store_true", help="no progress, only failures")
 
 

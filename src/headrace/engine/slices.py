@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
 from headrace.declarations.partitions import Partitions, TimePartitions
 from headrace.engine.point_in_time import instant
@@ -69,6 +68,8 @@ def split(
     connection: duckdb.DuckDBPyConnection, partitions: Partitions, table: str, labels: Sequence[str], folder: Path
 ) -> dict[str, Path]:
     """Write the rows of each of these partitions of a table into a Parquet file of its own, in one pass."""
+    import pyarrow as pa  # only here: it takes longer to import than most builds do without it
+
     marks = connection.sql(f"select distinct {_mark(partitions)} as mark from {table}").to_arrow_table()
     places = {label: place for place, label in enumerate(labels)}
     found = [places.get(_label(partitions, mark) or "") for mark in marks["mark"].to_pylist()]

@@ -13,7 +13,6 @@ from headrace.engine.schema_types import sql_type
 from headrace.engine.session import connect, literal, write_parquet
 from headrace.engine.slices import Slice, labels_in, split
 from headrace.engine.source_files import source_files
-from headrace.engine.source_images import load_images
 from headrace.engine.source_tables import attached_rows, table_error
 from headrace.engine.workbench import Computed, Workbench
 from headrace.errors import SourceError, ValidationError, closest
@@ -40,8 +39,11 @@ def read_source(source: Source, bench: Workbench) -> Computed:
     """
     read = _read_files(source, bench) if source.database is None else _read_table(source, bench)
     _check_rows(source, bench.connection, whole=bench.slice is None)
-    for column in source.images:
-        load_images(source, column, bench)
+    if source.images:
+        from headrace.engine.source_images import load_images  # with Pillow and pyarrow
+
+        for column in source.images:
+            load_images(source, column, bench)
     order = [quote(name) for name in dict.fromkeys((*source.keys, *filter(None, [source.timestamp])))]
     by = ", ".join(order) if order else "all"
     write_parquet(bench.connection, f"select * exclude ({FILE}) from raw order by {by}", bench.main_table)

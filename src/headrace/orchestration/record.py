@@ -58,9 +58,7 @@ def _checked(instance: dg.DagsterInstance, keys: Iterable[str]) -> set[str]:
     return {"/".join(key.asset_key.path) for key, record in found.items() if record.status.value == "SUCCEEDED"}
 
 
-def _events(
-    project: Project, instance: dg.DagsterInstance, outcome: Outcome, made: Mapping[str, Outcome]
-) -> Events:
+def _events(project: Project, instance: dg.DagsterInstance, outcome: Outcome, made: Mapping[str, Outcome]) -> Events:
     yield from told(project, instance, project.graph.nodes[outcome.asset], outcome, outcome.partitions)
     yield materialization(project, outcome, made)
     yield _evaluation(outcome.asset, passed(project.graph.nodes[outcome.asset], outcome.manifest))
