@@ -17,7 +17,7 @@ from tests.incremental.incremental import assert_equal, assert_nothing_to_do, bu
 from tests.incremental.project import PACKAGE, Model, draw_model
 from tests.incremental.views import AllBut, Reads
 
-EXAMPLES = int(os.environ.get("HEADRACE_FUZZ", "8"))
+EXAMPLES = int(os.environ.get("HEADRACE_FUZZ", "5"))
 EDITS_EACH = 5
 
 

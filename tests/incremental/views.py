@@ -36,7 +36,6 @@ class Relation:
     kinds: Mapping[str, str]
     timestamp: str | None
     created: str | None = None
-    windowed: bool = False
 
     @property
     def times(self) -> tuple[str, ...]:
@@ -84,13 +83,14 @@ class View:
         if self.shape.passes:
             gone = self.columns.get(self.shape.excluded)
             kinds |= {name: kind for name, kind in inputs[0].kinds.items() if name != gone}
-        times = inputs[0].times if self.timed_by_source else ()
-        kinds |= dict.fromkeys(times, "time")
+        timestamp = inputs[0].timestamp if self.timed_by_source else None
+        # A table of aggregates holds their values after each event, whenever that came to be known.
+        created = inputs[0].created if self.shape.language == "columns" else None
+        kinds |= {name: "time" for name in (timestamp, created) if name}
         for end, kind in self.shape.outputs.items():
             kinds[f"{self.name}_{end}"] = known[self.columns[kind]] if kind in self.columns else kind
         if self.timed_by_source:
-            timestamp, created = inputs[0].timestamp, inputs[0].created
-            return Relation(self.name, self.key, kinds, timestamp, created, windowed=self.shape.language == "windows")
+            return Relation(self.name, self.key, kinds, timestamp, created)
         return Relation(self.name, self.key, kinds, f"{self.name}_at" if self.template == "timed" else None)
 
     def reads(self, inputs: Sequence[Relation]) -> dict[str, Reads]:
@@ -167,8 +167,6 @@ def draw_view(rng: Random, name: str, template: str, relations: Sequence[Relatio
     inputs = rng.choices(relations, k=shape.inputs)
     if len({one.key for one in inputs}) < len(inputs) or (shape.language == "windows" and not inputs[0].timestamp):
         return None
-    if shape.language in ("columns", "windows") and inputs[0].windowed and inputs[0].created:
-        return None  # its table holds values after each event, not when an event came to be known
     columns: dict[str, str] = {}
     for placeholder in shape.placeholders:
         number, kinds = PLACES[placeholder[0]]
