@@ -18,9 +18,13 @@ def shop(tmp_path, monkeypatch, recorded):
     generate(tmp_path / "shop" / "data", customers=150, products=30, days=60, impressions=1_500)
     monkeypatch.chdir(tmp_path / "shop")
     monkeypatch.setattr(sys, "path", [*sys.path])
+    others = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "assets"}
+    for name in others:  # of a test that ran before in this process
+        del sys.modules[name]
     yield recorded
     for name in [one for one in sys.modules if one.partition(".")[0] == "assets"]:
         del sys.modules[name]
+    sys.modules.update(others)
 
 
 def test_the_demo(shop, capsys):
