@@ -102,7 +102,8 @@ class Course:
                         runs[one.name].append(self._once(one, scenario))
             wanted = self._reference(scenario)
             for one in contestants:
-                exact[one.name] = all(same(one.place(node), wanted[node]) for node in RESULTS)
+                with duckdb.connect() as connection:
+                    exact[one.name] = all(same(connection, one.place(node), wanted[node]) for node in RESULTS)
                 if scenario is COLD:
                     one.build(NOTHING)  # what is remembered only when it is looked at again
                     one.save()
@@ -165,16 +166,15 @@ def nodes_of(scenario: Scenario) -> list[Node]:
     return scenario.code.apply(make_nodes()) if scenario.code else make_nodes()
 
 
-def same(one: Place, other: Place) -> bool:
+def same(connection: duckdb.DuckDBPyConnection, one: Place, other: Place) -> bool:
     """Whether two tables hold the same columns and rows, whatever their order; doubles to nine digits."""
-    with duckdb.connect() as connection:
-        found, wanted = _copy(connection, "found", one), _copy(connection, "wanted", other)
-        counts = connection.sql("select (select count(*) from found), (select count(*) from wanted)").fetchall()[0]
-        if sorted(found) != sorted(wanted) or counts[0] != counts[1]:
-            return False
-        equal = " and ".join(_equal(column, kind) for column, kind in wanted.items())
-        query = f"select count(*) from found join wanted on found.{_KEY} = wanted.{_KEY} where {equal}"
-        return bool(connection.sql(query).fetchall()[0][0] == counts[1])
+    found, wanted = _copy(connection, "found", one), _copy(connection, "wanted", other)
+    counts = connection.sql("select (select count(*) from found), (select count(*) from wanted)").fetchall()[0]
+    if sorted(found) != sorted(wanted) or counts[0] != counts[1]:
+        return False
+    equal = " and ".join(_equal(column, kind) for column, kind in wanted.items())
+    query = f"select count(*) from found join wanted on found.{_KEY} = wanted.{_KEY} where {equal}"
+    return bool(connection.sql(query).fetchall()[0][0] == counts[1])
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, name: str, place: Place) -> dict[str, str]:
@@ -184,7 +184,7 @@ def _copy(connection: duckdb.DuckDBPyConnection, name: str, place: Place) -> dic
         # Views in the file may name it by its own name, so two of them cannot be open side by side.
         connection.execute(f"attach '{place.path}' as {place.path.stem} (read_only)")
         table = f"{place.path.stem}.{place.table}"
-    connection.execute(f"create temp table {name} as select * from {table}").fetchall()
+    connection.execute(f"create or replace temp table {name} as select * from {table}").fetchall()
     if place.table:
         connection.execute(f"detach {place.path.stem}")
     return dict(row[:2] for row in connection.sql(f"describe {name}").fetchall())

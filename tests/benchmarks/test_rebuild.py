@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from benchmarks.rebuild_contestants import Forked, Place, RawSqlHere
@@ -61,16 +62,15 @@ def test_an_edit_of_what_is_not_there_is_refused():
 
 
 def test_a_difference_in_one_cell_is_seen(tmp_path):
-    import duckdb
-
     rows = "select i as customer_id, i / 3 as share, 'a' as name from range(5) as t(i)"
     changes = {"one": "", "noise": " + 1e-13", "other": " + (customer_id = 3)::int * 1e-6"}
     for name, change in changes.items():
         query = f"select customer_id, share{change} as share, name from ({rows})"
         duckdb.sql(f"copy ({query}) to '{tmp_path / name}.parquet' (format parquet)")
     one, noise, other = (Place(tmp_path / f"{name}.parquet") for name in changes)
-    assert same(one, noise)
-    assert not same(one, other)
+    with duckdb.connect() as connection:
+        assert same(connection, one, noise)
+        assert not same(connection, one, other)
 
 
 def test_the_generated_thousands_are_one_graph():
