@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -16,13 +18,16 @@ from headrace.engine.session import connect, parquet, write_parquet
 from headrace.store.digests import digest_table
 
 _ASSETS_PER_MODULE = 100
+_IMPORT = "python importing the declarations"
 _COMMAND = (sys.executable, "-m", "headrace.cli.main")
 _HERE = Path(__file__).parent
 
 
 def run(quick: bool = False) -> list[Case]:
     sizes, tables = ((20,), (20_000,)) if quick else ((1_000, 10_000), (1_000_000, 5_000_000))
-    return [*(_plan(size, quick) for size in sizes), *(_digest(rows, 1 if quick else ROUNDS) for rows in tables)]
+    rounds = 1 if quick else ROUNDS
+    cases = [one for size in sizes for one in _commands(size, rounds)]
+    return [*cases, *(_digest(rows, rounds) for rows in tables)]
 
 
 def parents(number: int) -> tuple[int, ...]:
@@ -69,7 +74,8 @@ def _view(number: int, parent: int) -> str:
     return f'\n@hr.feature_view(entity=thing)\ndef v{number}({table}={table}):\n    return f"{query}"\n'
 
 
-def _plan(count: int, quick: bool) -> Case:
+def _commands(count: int, rounds: int) -> list[Case]:
+    """`plan` and `build` of a project whose every asset is built: the store is filled first, which takes minutes."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_files(folder, many_files(count))
@@ -79,14 +85,17 @@ def _plan(count: int, quick: bool) -> Case:
             connection.execute(f"copy ({query}) to '{folder / 'data' / 'numbers.parquet'}' (format parquet)").fetchall()
         finished([sys.executable, _HERE / "rebuild_unrecorded.py", "--unsafe"], folder)
         modules = ", ".join(f"assets.{path.stem}" for path in sorted((folder / "assets").glob("part*.py")))
-        floor = "python importing the declarations"
-        calls = {
-            OURS: partial(finished, [*_COMMAND, "plan", "--detailed-exitcode"], folder),
-            floor: partial(finished, [sys.executable, "-c", f"import {modules}"], folder),
-        }
-        timings, said = interleave(calls, rounds=1 if quick else ROUNDS)
-    last = said[OURS].strip().splitlines()[-1]
-    return Case(f"`headrace plan` of {count:,} built assets", timings, f"it said: {last}", frozenset({floor}))
+        floor = partial(finished, [sys.executable, "-c", f"import {modules}"], folder)
+        return [_command(command, count, folder, floor, rounds) for command in ("plan", "build")]
+
+
+def _command(command: str, count: int, folder: Path, floor: Callable[[], str], rounds: int) -> Case:
+    calls = {OURS: partial(finished, [*_COMMAND, command, "--json"], folder), _IMPORT: floor}
+    timings, said = interleave(calls, rounds=rounds)
+    told = json.loads(said[OURS])
+    fresh = told["fresh"] if command == "build" else [one for one in told["assets"] if one["state"] == "fresh"]
+    title = f"`headrace {command}` of {count:,} built assets"
+    return Case(title, timings, f"it found {len(fresh):,} fresh", frozenset({_IMPORT}))
 
 
 _WRITE = "writing it as Parquet"
