@@ -95,7 +95,8 @@ def build(
     report = Report(run_id=uuid.uuid4().hex)
     project.store.sweep()
     if plan.work:
-        _Walk(project, plan, report, listener, chosen if force else set(), (chosen, partitions)).run(jobs)
+        with project.sessions:
+            _Walk(project, plan, report, listener, chosen if force else set(), (chosen, partitions)).run(jobs)
         project.statements.save()
     else:
         for key in plan.selected:

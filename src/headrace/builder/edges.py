@@ -11,6 +11,7 @@ from headrace.declarations.partitions import file_name
 from headrace.lineage.canonical import canonical_json, digest
 from headrace.lineage.plan import Version
 from headrace.lineage.reads import SCHEMA, Reads
+from headrace.store.manifest import MAIN_TABLE
 from headrace.store.memo import Memo
 from headrace.store.partitions import FOLDER
 from headrace.store.store import Store
@@ -85,23 +86,29 @@ class Edges:
         table = parquet(self._store.folder(version.asset, version.version) / version.content)
         ask = partial(self._added_up, version) if version.partitions else projection_digest
         with self._connection.cursor() as connection:
-            names = [name for name, _ in describe(connection, table)]
+            known = version.columns if version.content == MAIN_TABLE else describe(connection, table)
+            names = [name for name, _ in known]
             if not version.definitions:
                 wanted = names if reads is None else _columns(reads)
                 missing = sorted(set(wanted) - set(names))  # the reader fails on them, in its own words
-                content = ask(connection, table, [name for name in wanted if name in names])
+                content = ask(connection, table, [name for name in wanted if name in names], known)
                 seen = [version.columns] if SCHEMA in (reads or ()) else []
                 return digest([*seen, content, missing]) if seen or missing else content
             asked = definitions_read(version.definitions, reads)
-            return with_definitions(asked, ask(connection, table, event_columns(asked, names)))
+            return with_definitions(asked, ask(connection, table, event_columns(asked, names), known))
 
     def _added_up(
-        self, version: Version, connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]
+        self,
+        version: Version,
+        _connection: duckdb.DuckDBPyConnection,
+        _table: str,
+        columns: Sequence[str],
+        known: Sequence[Sequence[str]],
     ) -> str:
         """The digest of a projection of a partitioned version, from those parts of it that were not asked before."""
-        from headrace.store.digests import describe, sums_digest
+        from headrace.store.digests import sums_digest
 
-        kinds = {name: kind for name, kind in describe(connection, table)}  # noqa: C416  pairs are lists
+        kinds = {name: kind for name, kind in known}  # noqa: C416  pairs are lists
         picked = [[name, kinds[name]] for name in columns]
         sums = self.parts(version, picked, version.content).values()
         return sums_digest(self.probe, picked, sum(rows for rows, _ in sums), sum(total for _, total in sums))

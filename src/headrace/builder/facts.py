@@ -84,6 +84,11 @@ class ProjectFacts:
     def dependencies(self, declaration: Declaration, inputs: Mapping[str, Version]) -> Dependencies | None:
         return dependencies_of(declaration, self._statements.analysis(declaration, inputs))
 
+    def known_dependencies(self, declaration: Declaration, inputs: Mapping[str, Version]) -> Dependencies | None:
+        """The same as far as a build needs not wait for it; of SQL see `builder.lineages`."""
+        derived = isinstance(declaration, FeatureView) and declaration.derivation is not None
+        return None if derived else self.dependencies(declaration, inputs)
+
     def edge(self, asset: str, version: Version, reads: Reads) -> str:
         return self._edges.digest(version, reads)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,7 +68,6 @@ class Making:
             standing = store.find(manifest.asset, manifest.fingerprint)
             if standing is not None and self._is_same(bench, manifest, standing) and store.is_sound(standing):
                 return standing
-            bench.connection.close()  # before its scratch files move
             made = replace(
                 manifest,
                 seconds=round(time.perf_counter() - started, 3),
@@ -96,10 +95,12 @@ class Making:
             draft.mkdir()
             with self._bench(folder, draft) as bench:
                 made = compute(self._declaration, bench)
-                checked = validate(self._declaration, bench.main_table, bench.connection)
+                columns = describe(bench.connection, parquet(bench.main_table))
+                names = [name for name, _ in columns]
+                checked = validate(self._declaration, bench.main_table, bench.connection, names)
                 refuse_moved_files(self._project, self._declaration, self._parts)
                 self._observe(made)
-                manifest = self._describe(bench, made)
+                manifest = self._describe(bench, made, columns)
                 yield bench, replace(manifest, details={**manifest.details, "checks": {"schema": checked}})
 
     @contextmanager
@@ -107,9 +108,8 @@ class Making:
         store = self._project.store
         folders = {key: store.folder(key, one.version) for key, one in self._inputs.items()}
         order = self._facts.row_order(self._declaration, self._inputs)
-        threads = None if order == "any" else 1
         try:
-            with connect(scratch=folder / "spill", memory=self._project.memory or None, threads=threads) as connection:
+            with self._connection(folder, one_thread=order != "any") as connection:
                 for key, edge in self._edges.items():
                     self._show(connection, key, folders[key] / MAIN_TABLE, edge)
                 if order == "sorted":
@@ -126,9 +126,15 @@ class Making:
                 raise
             raise found from error
 
+    def _connection(self, folder: Path, *, one_thread: bool) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        if isinstance(self._declaration, Source) and self._declaration.database is not None:
+            # What it attaches would be there for every asset of a shared instance.
+            return connect(scratch=folder / "spill", memory=self._project.memory or None)
+        return self._project.sessions.catalogue(one_thread=one_thread)
+
     def _show(self, connection: duckdb.DuckDBPyConnection, key: str, table: Path, edge: Edge) -> None:
         """Make what is read of an input a view."""
-        show_table(connection, key, table, self._shown(key, edge))
+        show_table(connection, key, table, self._shown(key, edge), edge.version.columns)
 
     def _shown(self, key: str, edge: Edge) -> Reads:
         """What a computation may see of an input: what it reads, or all where that shows only when it runs."""
@@ -146,15 +152,13 @@ class Making:
             version = self._inputs[key]
             self._edges[key] = Edge(version, reads, self._facts.edge(key, version, reads))
 
-    def _describe(self, bench: Workbench, made: Computed) -> Manifest:
+    def _describe(self, bench: Workbench, made: Computed, columns: list[list[str]]) -> Manifest:
         """What the finished draft holds."""
-        table = parquet(bench.main_table)
-        columns = describe(bench.connection, table)
         known = {key: [name for name, _ in one.columns] for key, one in self._inputs.items()}
         reading = {key: edge.reads for key, edge in self._edges.items()}
-        dependencies = self._facts.dependencies(self._declaration, self._inputs)
+        dependencies = self._facts.known_dependencies(self._declaration, self._inputs)
         lineage = column_lineage(self._declaration, [name for name, _ in columns], known, reading, dependencies)
-        whole = digest_table(bench.connection, table)
+        whole = digest_table(bench.connection, parquet(bench.main_table), columns)
         return Manifest(
             asset=self._declaration.key,
             version="",

@@ -64,7 +64,6 @@ class PartitionMaking(Making):
             standing = self._objects.find(self._mark)
             if standing is not None and self._equals(bench, made, standing) and self._objects.is_sound(standing):
                 return standing
-            bench.connection.close()
             return self._objects.publish(bench.draft, made)
 
     def differs(self, standing: Partition) -> bool:

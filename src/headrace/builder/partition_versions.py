@@ -84,7 +84,7 @@ class Assembly:
         content = events[0] if definitions and events else MAIN_TABLE
         known = {key: [name for name, _ in one.columns] for key, one in self._inputs.items()}
         reading = {key: edge.reads for key, edge in self._step.edges.items()}
-        dependencies = self._facts.dependencies(self._declaration, self._inputs)
+        dependencies = self._facts.known_dependencies(self._declaration, self._inputs)
         names = [name for name, _ in main.columns]
         told = reduce(add, (one[content] for one in sums.values())).digest(probe).whole
         return Manifest(

@@ -24,6 +24,7 @@ from headrace.store.store import Store
 if TYPE_CHECKING:
     from headrace.builder.edges import Edges
     from headrace.builder.statements import Statements
+    from headrace.engine.sessions import Sessions
 
 _ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
@@ -80,6 +81,12 @@ class Project:
         from headrace.builder.edges import Edges
 
         return Edges(self.store)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        from headrace.engine.sessions import Sessions
+
+        return Sessions(self.store.draft, self.memory)
 
     @property
     def views_file(self) -> Path:

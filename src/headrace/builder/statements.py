@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,19 +25,40 @@ RowOrder = Literal["any", "one thread", "sorted"]
 """Sums of doubles come out the same on one thread; what takes the first of some rows needs a fixed order too."""
 
 _Columns = Mapping[str, tuple[str, ...]]
+_Given = dict[str, list[tuple[str, str]]]
 _STAR = re.compile(
     r"(\bselect|\bdistinct|\ball|,|\.|(?<!\bcount)\()\s*\*|\bcolumns\b|(^|[(;]|\ball|\bname|\bunion|\bexcept|\bintersect)\s*(from|table)\b",
     re.IGNORECASE,
 )
-_ANALYSIS = 2  # raise it when what an analysis finds changes
+_ANALYSIS = 3  # raise it when what an analysis finds changes
 
 
 @dataclass(frozen=True)
+class _Asked:
+    """A statement, the tables that it may name with their columns and types, and what decides the order of rows."""
+
+    sql: str
+    tables: Mapping[str, Sequence[Sequence[str]]]
+    order: Mapping[str, Sequence[str]]
+
+    def question(self, what: str) -> str:
+        return digest([_ANALYSIS, what, self.sql, dict(self.tables), dict(self.order)])
+
+    def given(self) -> _Given:
+        return {table: [(name, kind) for name, kind in columns] for table, columns in self.tables.items()}
+
+
 class Analysis:
     """The columns that a statement reads, and those that each of its outputs hangs on, by asset key."""
 
-    reads: Mapping[str, tuple[str, ...]]
-    outputs: Mapping[str, Mapping[str, tuple[str, ...]]]
+    def __init__(self, reads: _Columns, ask: Callable[[], Mapping[str, _Columns] | None]) -> None:
+        self.reads = reads
+        self._ask = ask
+
+    @cached_property
+    def outputs(self) -> Mapping[str, _Columns] | None:
+        """Found out when somebody looks, for it takes a plan for each column; None where that cannot be told."""
+        return self._ask()
 
 
 class Statements:
@@ -86,34 +107,69 @@ class Statements:
         sql = _sql_of(declaration)
         if sql is None or len(inputs) < len(declaration.inputs):
             return None
-        tables = {table_name(key): version.columns for key, version in sorted(inputs.items())}
         order = {table_name(one.key): sorted(identity) for one in declaration.inputs if (identity := identity_of(one))}
-        question = digest([_ANALYSIS, sql, tables, order])
-        found = self._known(self._columns, question, lambda: self._analyse(sql, tables, order))
-        return None if found is None else _by_key(found, inputs)
+        return self.analysis_of(sql, {key: version.columns for key, version in inputs.items()}, order)
+
+    def analysis_of(
+        self, sql: str, inputs: Mapping[str, Sequence[Sequence[str]]], order: Mapping[str, Sequence[str]] | None = None
+    ) -> Analysis | None:
+        """The same of a statement by itself.
+
+        Args:
+            inputs: the columns of every asset that it may read, with their types, by key.
+            order: the columns that decide the order of a table's rows, by the table's name in SQL.
+        """
+        keys = {table_name(key): key for key in sorted(inputs)}
+        asked = _Asked(sql, {table: inputs[key] for table, key in keys.items()}, order or {})
+        found = self._known(self._columns, asked.question("reads"), lambda: self._ask_reads(asked))
+        if found is None:
+            return None
+        reads = {
+            key: tuple(one if table in found["whole"] else sorted(one))
+            for table, key in keys.items()
+            for one in [found["reads"].get(table, ())]
+        }
+        return Analysis(reads, partial(self._outputs, asked, keys))
+
+    def _outputs(self, asked: _Asked, keys: Mapping[str, str]) -> dict[str, dict[str, tuple[str, ...]]] | None:
+        found = self._known(self._columns, asked.question("outputs"), lambda: self._ask_outputs(asked))
+        return (
+            None
+            if found is None
+            else {name: {keys[table]: tuple(columns) for table, columns in one.items()} for name, one in found.items()}
+        )
 
     def remembered(self, question: str, ask: Callable[[], Any]) -> Any:
         """The answer to some other question whose key says all that it depends on."""
         return self._known(self._texts, question, ask)
 
-    def _analyse(
-        self, sql: str, tables: Mapping[str, Sequence[Sequence[str]]], order: Mapping[str, Sequence[str]]
-    ) -> dict[str, Any] | None:
+    def _ask_reads(self, asked: _Asked) -> dict[str, Any] | None:
+        import duckdb
+
+        from headrace.engine.sql_columns import sql_reads
+
+        given = asked.given()
+        try:
+            with self._lock:  # the planner makes the tables of one statement at a time
+                reads = sql_reads(asked.sql, given, order=asked.order, connection=self._planner)
+                whole = self._taken_whole(asked.sql, given, reads)
+        except duckdb.Error:
+            return None  # it is refused when it runs, with DuckDB's own words
+        return {"reads": dict(reads), "whole": whole}
+
+    def _ask_outputs(self, asked: _Asked) -> dict[str, Any] | None:
         import duckdb
 
         from headrace.engine.sql_columns import sql_columns
 
-        given = {table: [(name, kind) for name, kind in columns] for table, columns in tables.items()}
         try:
-            with self._lock:  # the planner makes the tables of one statement at a time
-                found = sql_columns(sql, given, order=order, connection=self._planner)
-                whole = self._taken_whole(sql, given, found.reads)
+            with self._lock:
+                found = sql_columns(asked.sql, asked.given(), order=asked.order, connection=self._planner)
         except duckdb.Error:
-            return None  # it is refused when it runs, with DuckDB's own words
-        outputs = {name: dict(one) for name, one in found.outputs.items()}
-        return {"reads": dict(found.reads), "outputs": outputs, "whole": whole}
+            return None
+        return {name: dict(one) for name, one in found.outputs.items()}
 
-    def _taken_whole(self, sql: str, given: Mapping[str, Sequence[tuple[str, str]]], reads: _Columns) -> list[str]:
+    def _taken_whole(self, sql: str, given: _Given, reads: _Columns) -> list[str]:
         """The tables of which a statement takes whatever columns there are, as `*` does, in the order they have."""
         from headrace.engine.sql_columns import takes_whole
 
@@ -164,15 +220,3 @@ def identity_of(declaration: Declaration) -> tuple[str, ...]:
     if isinstance(declaration, FeatureView) and declaration.windowed:
         return (*declaration.keys, str(declaration.timestamp))
     return ()
-
-
-def _by_key(found: Mapping[str, Any], inputs: Mapping[str, Version]) -> Analysis:
-    keys = {table_name(key): key for key in inputs}
-    reads = {table: found["reads"].get(table, ()) for table in keys}
-    return Analysis(
-        {keys[table]: tuple(one if table in found["whole"] else sorted(one)) for table, one in reads.items()},
-        {
-            name: {keys[table]: tuple(columns) for table, columns in one.items()}
-            for name, one in found["outputs"].items()
-        },
-    )

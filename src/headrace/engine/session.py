@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from headrace.declarations.base import table_name
-from headrace.store.digests import quote
+from headrace.store.digests import describe, quote
 from headrace.store.manifest import MAIN_TABLE as MAIN_TABLE
 
 
@@ -37,13 +37,20 @@ def show_tables(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Path
 
 
 def show_table(
-    connection: duckdb.DuckDBPyConnection, key: str, path: Path, columns: Sequence[str] | None = None
+    connection: duckdb.DuckDBPyConnection,
+    key: str,
+    path: Path,
+    columns: Sequence[str] | None = None,
+    known: Sequence[Sequence[str]] | None = None,
 ) -> None:
     """Make an asset's table a view: all of it, or the values of some of its columns, every other one being null.
 
     Columns that are not read stay, without their values, so that a statement means what it means on the whole table.
+
+    Args:
+        known: all columns of the table with their types, if they are known.
     """
-    _show(connection, key, parquet(path), columns)
+    _show(connection, key, parquet(path), columns, known)
 
 
 def show_files(
@@ -54,15 +61,22 @@ def show_files(
     _show(connection, key, chosen, columns)
 
 
-def _show(connection: duckdb.DuckDBPyConnection, key: str, origin: str, columns: Sequence[str] | None) -> None:
+def _show(
+    connection: duckdb.DuckDBPyConnection,
+    key: str,
+    origin: str,
+    columns: Sequence[str] | None,
+    known: Sequence[Sequence[str]] | None = None,
+) -> None:
     schema, _, table = table_name(key).partition(".")
-    connection.execute(f"create schema if not exists {quote(schema)}")
     shown = "*"
     if columns is not None:
-        known = [(str(row[0]), str(row[1])) for row in connection.sql(f"describe select * from {origin}").fetchall()]
+        known = describe(connection, origin) if known is None else known
         shown = ", ".join(quote(name) if name in columns else f"null::{kind} as {quote(name)}" for name, kind in known)
     view = f"{quote(schema)}.{quote(table)}"
-    connection.execute(f"create or replace view {view} as select {shown} from {origin}")
+    connection.execute(
+        f"create schema if not exists {quote(schema)}; create or replace view {view} as select {shown} from {origin}"
+    )
 
 
 def sort_table(connection: duckdb.DuckDBPyConnection, key: str, first: Sequence[str]) -> None:

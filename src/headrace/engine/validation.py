@@ -24,17 +24,22 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def validate(declaration: Declaration, path: Path, connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+def validate(
+    declaration: Declaration, path: Path, connection: duckdb.DuckDBPyConnection, columns: Sequence[str] | None = None
+) -> dict[str, Any]:
     """Check the table at `path`; returns what was checked, or raises ValidationError before anything is published.
 
     A declared schema is pandera's to check: its shape (columns, types) first, as rules about rows say little while a
     column is missing. What follows from a declaration by itself is counted by DuckDB.
+
+    Args:
+        columns: those of the table, where they are known.
     """
     schema = getattr(declaration, "schema", None)
     if schema is not None:
         return _by_pandera(declaration, schema, path)
     table = parquet(path)
-    columns = [name for name, _ in describe(connection, table)]
+    columns = [name for name, _ in describe(connection, table)] if columns is None else columns
     return check_rules(declaration.key, _derived(declaration, columns), table, connection) | {"columns": len(columns)}
 
 

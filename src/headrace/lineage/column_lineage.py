@@ -79,7 +79,7 @@ def column_lineage(
         columns: the asset's columns.
         known: the columns of each input, by asset key.
         reading: for code, the columns that it took of each input; every column where not given.
-        dependencies: for SQL, everything that can change each column.
+        dependencies: for SQL and for conditions, everything that can change each column, where that is known.
     """
     if isinstance(declaration, FeatureView):
         found = _of_view(declaration, columns, known, reading or {}, dependencies)
@@ -126,13 +126,12 @@ def listed(reading: Reading, known: Known) -> list[str]:
 def _of_view(
     view: FeatureView, columns: Sequence[str], known: Known, reading: Reading, dependencies: Dependencies | None
 ) -> Lineage:
+    taken = listed({key: reading.get(key) for key in known}, known)
     if view.derivation is not None and view.derivation.sql is not None:
         outputs = dependencies or {}
-        every = _everything(known)
-        values = {name: listed(outputs[name], known) if name in outputs else every for name in columns}
+        values = {name: listed(outputs[name], known) if name in outputs else taken for name in columns}
         return Lineage(values, sql=view.derivation.sql)
     if view.derivation is not None:
-        taken = listed({key: reading.get(key) for key in known}, known)
         return Lineage(dict.fromkeys(columns, taken))
     key = view.inputs[0].key
     moment = _moment(view)

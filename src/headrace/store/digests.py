@@ -78,20 +78,25 @@ def describe(connection: duckdb.DuckDBPyConnection, table: str) -> list[list[str
     return [[str(row[0]), str(row[1])] for row in connection.sql(f"describe select * from {table}").fetchall()]
 
 
-def digest_table(connection: duckdb.DuckDBPyConnection, table: str) -> TableDigest:
+def digest_table(
+    connection: duckdb.DuckDBPyConnection, table: str, columns: list[list[str]] | None = None
+) -> TableDigest:
     """The digest of a table and of each of its columns, in one pass.
 
     Every value is hashed, the hashes of a row are hashed together, and those of all rows summed: order does not
     matter, duplicates do, and a value moved to another row shows. Names and types count, because DuckDB's hash does
     not tell 1 from 1.0. Doubles count to 40 bits (twelve digits): sums of several threads differ in the last ones from
     run to run. They are cut by Dekker's splitting (Numerische Mathematik 18, 1971).
+
+    Args:
+        columns: what `describe` says of the table, where that is known.
     """
-    return table_sums(connection, table).digest(hash_probe(connection))
+    return table_sums(connection, table, columns).digest(hash_probe(connection))
 
 
-def table_sums(connection: duckdb.DuckDBPyConnection, table: str) -> Sums:
+def table_sums(connection: duckdb.DuckDBPyConnection, table: str, columns: list[list[str]] | None = None) -> Sums:
     """What the digest of a table and of each of its columns are made from, in one pass."""
-    columns = describe(connection, table)
+    columns = describe(connection, table) if columns is None else columns
     hashes = [f"h{number}" for number in range(len(columns))]
     sums = "".join(f", coalesce(sum({name}), 0)::varchar" for name in hashes)
     rows, total, *each = _run(connection, table, columns, f"{_row_sum(hashes)}{sums}")
@@ -120,13 +125,18 @@ def sums_digest(probe: str, columns: Columns, rows: int, total: int) -> str:
     return _digest(probe, columns, str(rows), str(total))
 
 
-def projection_digest(connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]) -> str:
+def projection_digest(
+    connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], known: Columns | None = None
+) -> str:
     """The digest of some columns' rows, 32 hex digits: what a consumer that reads no others can know of the table.
 
     The order of `columns` counts, that of the table does not: who reads by name gives them sorted. With no column at
     all, it is that of the number of rows. Raises KeyError for a column that is not there.
+
+    Args:
+        known: what `describe` says of the table, where that is known.
     """
-    kinds = {str(name): str(kind) for name, kind in describe(connection, table)}
+    kinds = {str(name): str(kind) for name, kind in known or describe(connection, table)}
     picked = [[name, kinds[name]] for name in columns]
     rows, total = _run(connection, table, picked, _row_sum([f"h{number}" for number in range(len(picked))]))
     return _digest(hash_probe(connection), picked, rows, total)
