@@ -108,4 +108,6 @@ def literal(text: str) -> str:
 
 def write_parquet(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
     """Store the result of `query`, in its order."""
-    connection.execute(f"copy ({query}) to {literal(str(path))} (format parquet, compression snappy)").fetchall()
+    connection.execute(
+        f"copy ({query}) to {literal(str(path))} (format parquet, parquet_version v2, compression snappy)"
+    ).fetchall()

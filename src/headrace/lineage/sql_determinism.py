@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -78,18 +78,37 @@ def order_dependent(sql: str, *, ties: bool = True, exact: Collection[str] = ())
     ()
     """
     columns = frozenset(name.lower() for name in exact)
-    return _told(sql, lambda level: _ordered_in(level, ties, _still_exact(sql, columns)))
+
+    def scan(level: _Level) -> Iterator[str]:
+        return _ordered_in(level, ties, still_exact)
+
+    try:
+        still_exact = _still_exact(sql, columns)
+    except NotSQL:
+        return (_UNREAD,)
+    return _told(sql, scan)
 
 
 def _told(sql: str, scan: Callable[[_Level], Iterator[str]]) -> tuple[str, ...]:
     try:
-        levels = [*_levels(_nested(tokens(sql)))]
+        levels = _levels_of(sql)
     except NotSQL:
         return (_UNREAD,)
     return tuple(dict.fromkeys(phrase for level in levels for phrase in scan(level)))
 
 
-def _nested(flat: Iterator[Token]) -> list[_Item]:
+@lru_cache(maxsize=64)
+def _levels_of(sql: str) -> tuple[_Level, ...]:
+    """A statement is asked several questions one after another."""
+    return tuple(_levels(_nested(_tokens_of(sql))))
+
+
+@lru_cache(maxsize=64)
+def _tokens_of(sql: str) -> tuple[Token, ...]:
+    return tuple(tokens(sql))
+
+
+def _nested(flat: Iterable[Token]) -> list[_Item]:
     top = _Group("")
     stack = [top]
     for token in flat:
@@ -377,7 +396,9 @@ def _is_exact_case(items: _Level, exact: frozenset[str]) -> bool:
 @lru_cache(maxsize=1024)
 def _still_exact(sql: str, exact: frozenset[str]) -> frozenset[str]:
     """The columns whose names mean the inputs' own: none where a statement has others inside, none under an alias."""
-    flat = [token for token in tokens(sql) if exact]
+    if not exact:
+        return frozenset()
+    flat = _tokens_of(sql)
     words = [token.text.lower() if token.kind == "word" else token.text for token in flat]
     if words.count("select") > 1 or {"pivot", "unnest", "unpivot", "values", "with"}.intersection(words):
         return frozenset()

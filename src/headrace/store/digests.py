@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import duckdb
 
-ALGORITHM = 2
+ALGORITHM = 3
 _FLOATS = ("FLOAT", "DOUBLE", "REAL")
 # 2**13 + 1 splits the 53 bits of a double into 40 that count and 13 that are noise: twelve decimal digits.
 _SPLIT = "8193.0"
@@ -75,7 +75,7 @@ def quote(name: str) -> str:
 
 def describe(connection: duckdb.DuckDBPyConnection, table: str) -> list[list[str]]:
     """`[[column, SQL type], ...]` of a table, view or table function."""
-    return [[str(row[0]), str(row[1])] for row in connection.sql(f"describe select * from {table}").fetchall()]
+    return [[str(row[0]), str(row[1])] for row in connection.execute(f"describe select * from {table}").fetchall()]
 
 
 def digest_table(
@@ -160,7 +160,7 @@ def hash_probe(connection: duckdb.DuckDBPyConnection) -> str:
 def _run(connection: duckdb.DuckDBPyConnection, table: str, columns: Columns, wanted: str) -> tuple[str, ...]:
     values = ", ".join(f"{_hash(name, kind)} as h{number}" for number, (name, kind) in enumerate(columns))
     query = f"select count(*)::varchar, {wanted} from (select {values or '1'} from {table})"
-    return tuple(str(one) for one in connection.sql(query).fetchall()[0])
+    return tuple(str(one) for one in connection.execute(query).fetchall()[0])
 
 
 def _row_sum(hashes: Sequence[str]) -> str:
@@ -179,7 +179,8 @@ def _hash(name: str, kind: str) -> str:
         kept = f"({value} * {_SPLIT} - ({value} * {_SPLIT} - {value}))"
         # 0.0 and -0.0 hash alike, but 1 / x tells them apart; so do their texts. The sign of NaN means nothing.
         text = f"hash(case when isnan({value}) then 'nan' else {value}::varchar end)"
-        return f"case when abs({value}) < {_HUGE} and {value} <> 0 then hash({kept}) else {text} end"
+        zero = f"when 1 / {value} = 'infinity'::double then hash(0::double)"
+        return f"case when abs({value}) < {_HUGE} and {value} <> 0 then hash({kept}) {zero} else {text} end"
     if kind.startswith("UNION"):
         return f"hash(union_tag({column})::varchar, {column}::varchar)"
     if kind.endswith("]") or kind.startswith(("STRUCT", "MAP")):

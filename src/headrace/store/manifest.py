@@ -61,7 +61,10 @@ class Manifest:
     format: int = FORMAT
 
     def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False, sort_keys=True)
+        """One line for each field."""
+        fields = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
+        encoder = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
+        return "{\n" + ",\n".join(f' "{name}": {encoder.encode(fields[name])}' for name in sorted(fields)) + "\n}"
 
     @property
     def input_digests(self) -> dict[str, str]:
