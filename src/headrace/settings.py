@@ -19,7 +19,7 @@ class Settings:
         data: the folder that relative source paths start from.
         store: the folder of versions and refs.
         environment: whose refs are read and moved.
-        memory: DuckDB's memory limit for one asset, such as "8GB"; empty for DuckDB's own.
+        memory: the memory limit of a DuckDB instance, such as "8GB", of which a build uses two; empty for DuckDB's own.
     """
 
     assets: str = "assets"

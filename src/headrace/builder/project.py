@@ -38,7 +38,7 @@ class Project:
         graph: the declarations as a graph.
         store_folder, data_folder: versions, and raw data that relative source paths start from.
         environment: whose refs are read and moved.
-        memory: DuckDB's memory limit for one asset, such as "8GB"; empty for a share of the machine's.
+        memory: the limit of a DuckDB instance, such as "8GB"; empty for a share of the machine's.
     """
 
     root: Path
