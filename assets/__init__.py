@@ -1,4 +1,4 @@
 """A small shop: which products to recommend to whom. Read the modules in this order.
 
-sources, features, training, transforms, matrices, cascades
+sources, features, services, training, transforms, matrices, cascades
 """

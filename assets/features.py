@@ -16,7 +16,11 @@ customer_activity = hr.FeatureView(
         "last_amount": hr.Aggregate("last", "amount"),
         "mean_quantity": hr.Aggregate("mean", "quantity", over="30d"),
     },
+    index=True,
+    online=True,
     description="How much and how recently a customer has been buying.",
+    owners=["team:shop"],
+    tags={"domain": "customers"},
 )
 
 customer_profile = hr.FeatureView(
@@ -24,7 +28,10 @@ customer_profile = hr.FeatureView(
     entity=customer,
     source=customers,
     features=["about", "newsletter"],
+    online=True,
     description="What customers say of themselves.",
+    owners=["team:shop"],
+    tags={"domain": "customers"},
 )
 
 product_profile = hr.FeatureView(
@@ -32,11 +39,21 @@ product_profile = hr.FeatureView(
     entity=product,
     source=products,
     features=["title", "category", "price", "photo"],
+    online=True,
     description="What a product looks like to a customer.",
+    owners=["team:shop"],
+    tags={"domain": "products"},
 )
 
 
-@hr.feature_view(entity=product, timestamp="known_at", ttl="7d")
+@hr.feature_view(
+    entity=product,
+    timestamp="known_at",
+    ttl="7d",
+    online=True,
+    owners=["team:shop"],
+    tags={"domain": "products"},
+)
 def product_demand(orders=orders):
     """Units and buyers of each product and day, known from the following midnight on."""
     return f"""
@@ -50,7 +67,7 @@ def product_demand(orders=orders):
     """
 
 
-@hr.feature_view(entity=customer, timestamp="asked_at")
+@hr.feature_view(entity=customer, timestamp="asked_at", owners=["team:shop"], tags={"domain": "customers"})
 def customer_moments(customers=customers, impressions=impressions):
     """The age band of each customer, at the first impression of each month: what the age model learns from."""
     return f"""

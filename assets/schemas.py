@@ -35,4 +35,5 @@ class Impressions(pa.DataFrameModel):
     customer_id: pl.Int64
     product_id: pl.Int64
     shown_at: pl.Datetime
+    basket_value: pl.Float64 = pa.Field(ge=0)  # what was in the customer's basket at that moment
     bought: pl.Boolean

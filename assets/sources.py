@@ -12,6 +12,7 @@ customers = hr.Source(
     path="customers.parquet",
     keys=["customer_id"],
     schema=Customers,
+    sensitive=["age"],
     description="Everyone with an account, as they describe themselves.",
     owners=["team:shop"],
 )
@@ -30,6 +31,7 @@ orders = hr.Source(
     keys=["order_id"],
     timestamp="ordered_at",
     schema=Orders,
+    push=True,
     description="What was ordered, a file a month.",
     owners=["team:shop"],
 )

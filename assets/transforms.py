@@ -22,7 +22,7 @@ purchase_encoding = hr.Transform(
     fit_on=purchases,
     encode={
         "activity": hr.Standardize(
-            "orders_7d", "orders_30d", "spend_7d", "spend_30d", "price", "units", missing_flag=True
+            "orders_7d", "orders_30d", "spend_7d", "spend_30d", "price", "units", "basket_share", missing_flag=True
         ),
         "category": hr.OneHot("category"),
         "title": hr.TfIdf("title", max_features=300),

@@ -8,9 +8,20 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import build, columns, point_in_time, report, transforms, windows
+from benchmarks import (
+    build,
+    columns,
+    feature_store,
+    incremental_shop,
+    online,
+    point_in_time,
+    rebuild,
+    report,
+    transforms,
+    windows,
+)
 
-MODULES = (point_in_time, windows, transforms, build, columns)
+MODULES = (point_in_time, windows, transforms, build, rebuild, incremental_shop, columns, online, feature_store)
 BENCHMARKS = {module.__name__.rpartition(".")[2]: module for module in MODULES}
 RESULTS = Path(__file__).with_name("RESULTS.md")
 

@@ -6,7 +6,7 @@ import gc
 import resource
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +18,15 @@ EVEN = 1.05
 
 @dataclass(frozen=True)
 class Timing:
-    """Median seconds of one contestant; CPU seconds count every thread and every child process."""
+    """Median seconds of one contestant; CPU seconds count every thread and every child process.
+
+    Attributes:
+        peak: the most megabytes that its process held; 0 where it is not measured.
+    """
 
     wall: float
     cpu: float
+    peak: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -33,12 +38,14 @@ class Case:
         timings: medians by contestant; `OURS` is among them.
         compared: how the results were found to agree.
         floors: contestants that are a lower limit and not a rival: not counted as losses.
+        variants: contestants that are ours as well, and no rival either.
     """
 
     title: str
     timings: Mapping[str, Timing]
     compared: str
     floors: frozenset[str] = frozenset()
+    variants: frozenset[str] = frozenset()
 
     def ratio(self, name: str) -> float:
         """Wall seconds of a contestant over ours: above 1, we are faster."""
@@ -75,7 +82,7 @@ def interleave(
             results.pop(name, None)
             timing, results[name] = _run(contestants[name], (repeats or {}).get(name, 1))
             found[name].append(timing)
-    return {name: _median(timings) for name, timings in found.items()}, results
+    return {name: median(timings) for name, timings in found.items()}, results
 
 
 def _run(contestant: Callable[[], Any], repeats: int) -> tuple[Timing, Any]:
@@ -88,8 +95,10 @@ def _run(contestant: Callable[[], Any], repeats: int) -> tuple[Timing, Any]:
     return Timing(wall / repeats, cpu / repeats), result
 
 
-def _median(timings: list[Timing]) -> Timing:
-    return Timing(statistics.median(one.wall for one in timings), statistics.median(one.cpu for one in timings))
+def median(timings: Sequence[Timing]) -> Timing:
+    """Of the seconds; of the peaks the greatest."""
+    wall, cpu = (statistics.median(getattr(one, name) for one in timings) for name in ("wall", "cpu"))
+    return Timing(wall, cpu, max(one.peak for one in timings))
 
 
 def cpu_seconds() -> float:

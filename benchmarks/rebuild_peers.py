@@ -20,6 +20,7 @@ from benchmarks.rebuild_layouts import dbt_files, sqlmesh_files, write_files
 from benchmarks.rebuild_project import Node, Scenario
 
 _VENVS = Path(__file__).with_name(".venvs")
+_READY = "ready.txt"
 _RAN = re.compile(r"^\[\d+/\d+\] +shop\.(\w+)", re.MULTILINE)
 _QUIET = {"DO_NOT_TRACK": "1", "NO_COLOR": "1", "COLUMNS": "200"}
 
@@ -40,25 +41,34 @@ class Peer(Contestant):
     @classmethod
     def install(cls) -> str:
         """Make its environment unless it is there; returns "" or why that is not possible."""
-        home = _VENVS / cls.command
-        ready = home / "ready.txt"
-        wanted = "\n".join(cls.requirements)
-        if ready.is_file() and ready.read_text(encoding="utf-8") == wanted:
+        if cls.installed():
             return ""
+        home = _VENVS / cls.command
         shutil.rmtree(home, ignore_errors=True)
-        pip = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip = [str(cls.python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         for command in ([sys.executable, "-m", "venv", str(home)], [*pip, *cls.requirements]):
             said = subprocess.run(command, capture_output=True, text=True, check=False)
             if said.returncode:
                 return f"{cls.command} cannot be installed here: {_reason(said.stderr or said.stdout)}"
-        ready.write_text(wanted, encoding="utf-8")
+        (home / _READY).write_text("\n".join(cls.requirements), encoding="utf-8")
         return ""
+
+    @classmethod
+    def installed(cls) -> bool:
+        """Whether its environment is there, with what is asked for now."""
+        ready = _VENVS / cls.command / _READY
+        return ready.is_file() and ready.read_text(encoding="utf-8") == "\n".join(cls.requirements)
+
+    @classmethod
+    def python(cls) -> Path:
+        """The Python of its environment."""
+        return _VENVS / cls.command / "bin" / "python"
 
     @classmethod
     def title(cls) -> str:
         """Its name with the version that was installed."""
         code = f"from importlib.metadata import version; print(version({cls.package!r}))"
-        said = subprocess.run([_VENVS / cls.command / "bin" / "python", "-c", code], capture_output=True, text=True)
+        said = subprocess.run([cls.python(), "-c", code], capture_output=True, text=True)
         return f"{cls.name} {said.stdout.strip()}"
 
     def _tool(self, *arguments: str) -> str:

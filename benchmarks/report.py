@@ -39,7 +39,7 @@ def page(found: Mapping[str, Sequence[Case]], about: Mapping[str, str]) -> str:
 def _verdicts(found: Mapping[str, Sequence[Case]]) -> Iterator[str]:
     for name, cases in found.items():
         for case in cases:
-            rivals = [rival for rival in case.timings if rival != OURS and rival not in case.floors]
+            rivals = [rival for rival in case.timings if rival not in {OURS, *case.floors, *case.variants}]
             for rival in rivals:
                 yield f"- {_word(case.ratio(rival))} {name}, {case.title}: {_sentence(case, rival)}"
             if not rivals:
@@ -63,10 +63,11 @@ def _sentence(case: Case, rival: str) -> str:
 def _table(case: Case) -> Iterator[str]:
     yield f"### {case.title[0].upper()}{case.title[1:]}"
     yield ""
-    yield "| | wall | CPU | wall ratio | CPU ratio |"
-    yield "|---|---|---|---|---|"
+    peaks = any(timing.peak for timing in case.timings.values())
+    yield f"| | wall | CPU | wall ratio | CPU ratio |{' peak memory |' if peaks else ''}"
+    yield f"|---|---|---|---|---|{'---|' if peaks else ''}"
     for name, timing in case.timings.items():
-        yield _row(case, name, timing)
+        yield _row(case, name, timing) + (f" {timing.peak:,.0f} MB |" if peaks else "")
     yield ""
     yield f"Compared: {case.compared}."
 

@@ -31,9 +31,10 @@ MAY_IMPORT = {name: set(CORE[:number]) for number, name in enumerate(CORE)} | {
 HEAVY = ["dagster", "duckdb", "matplotlib", "numpy", "pandera", "polars", "pyarrow", "scipy", "sklearn", "sqlglot"]
 
 PUBLIC = """
-    Aggregate BagOfWords ByKey Cascade ColorHistogram ColumnSplit Cron Daily Entity FeatureView GradientHistogram
-    GroupSplit HeadraceError Hourly ImagePixels Impute Matrix Monthly OnChange OneHot Source Stage Standardize TfIdf
-    TimeSplit TrainingSet Transform Warehouse definitions feature_view
+    Aggregate BagOfWords ByKey Cascade ColorHistogram ColumnSplit Cron Daily Entity FeatureService FeatureStore
+    FeatureView GradientHistogram GroupSplit HeadraceError Hourly ImagePixels Impute Matrix Monthly OnChange
+    OnDemand OneHot Request Source Stage Standardize TfIdf TimeSplit TrainingSet Transform Warehouse definitions
+    feature_view on_demand published source
 """
 
 
@@ -91,6 +92,7 @@ def test_one_module_opens_connections():
         ("import headrace", HEAVY),
         ("from headrace.builder.project import load_project", ["dagster", "sklearn", "matplotlib", "pandera"]),
         ("import headrace.serving", ["dagster", "matplotlib"]),
+        ("from headrace.serving.feature_store import FeatureStore", HEAVY),
         ("import headrace.cli.main", ["dagster", "sklearn", "matplotlib", "pandera"]),
     ],
 )

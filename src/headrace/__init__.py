@@ -17,19 +17,25 @@ from headrace.declarations.encoders import (
     TfIdf,
 )
 from headrace.declarations.entity import Entity
+from headrace.declarations.feature_service import FeatureService
 from headrace.declarations.feature_view import FeatureView, feature_view
 from headrace.declarations.matrix import Matrix
+from headrace.declarations.on_demand import OnDemand, on_demand
 from headrace.declarations.partitions import ByKey, Daily, Hourly, Monthly
 from headrace.declarations.refresh import Cron, OnChange
+from headrace.declarations.request import Request
 from headrace.declarations.source import Source
+from headrace.declarations.source_function import source
 from headrace.declarations.split import ColumnSplit, GroupSplit, TimeSplit
 from headrace.declarations.training_set import TrainingSet
 from headrace.declarations.transform import Transform
 from headrace.errors import HeadraceError
 
 if TYPE_CHECKING:
+    from headrace.builder.sharing import published
     from headrace.orchestration.definitions import definitions
     from headrace.orchestration.warehouse import Warehouse
+    from headrace.serving.feature_store import FeatureStore
 
 __all__ = [
     "Aggregate",
@@ -41,6 +47,8 @@ __all__ = [
     "Cron",
     "Daily",
     "Entity",
+    "FeatureService",
+    "FeatureStore",
     "FeatureView",
     "GradientHistogram",
     "GroupSplit",
@@ -51,7 +59,9 @@ __all__ = [
     "Matrix",
     "Monthly",
     "OnChange",
+    "OnDemand",
     "OneHot",
+    "Request",
     "Source",
     "Stage",
     "Standardize",
@@ -62,9 +72,17 @@ __all__ = [
     "Warehouse",
     "definitions",
     "feature_view",
+    "on_demand",
+    "published",
+    "source",
 ]
 
-_LAZY = {"definitions": "headrace.orchestration.definitions", "Warehouse": "headrace.orchestration.warehouse"}
+_LAZY = {
+    "FeatureStore": "headrace.serving.feature_store",
+    "definitions": "headrace.orchestration.definitions",
+    "published": "headrace.builder.sharing",
+    "Warehouse": "headrace.orchestration.warehouse",
+}
 
 
 def __getattr__(name: str) -> Any:

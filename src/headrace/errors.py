@@ -6,7 +6,7 @@ A message names the culprit, says what was got and what was expected, what to do
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 
@@ -102,6 +102,7 @@ class ValidationError(HeadraceError):
     def __init__(self, asset: str, failures: Sequence[dict[str, object]], fix: str = "") -> None:
         self.asset = asset
         self.failures = list(failures)
+        self.fix = fix
         lines = [f"{asset}: {len(self.failures)} rule(s) of its schema broken:"]
         for failure in self.failures[:10]:
             examples = failure.get("examples")
@@ -127,6 +128,28 @@ class EncodingError(HeadraceError):
         super().__init__(f"{encoder} of column {column!r}: {problem}{where}")
 
 
+class OnDemandError(HeadraceError):
+    """An on-demand function that fails, or does not return what it should."""
+
+    def __init__(self, where: str, problem: str) -> None:
+        self.where = where
+        self.problem = problem
+        super().__init__(f"{where}: {problem}")
+
+
+class RequestError(HeadraceError):
+    """A question to the feature store that cannot be answered as it is put.
+
+    `reason` is a word for programs, such as `unknown_key`; `field` the part of the question, as in `keys[3].customer`.
+    """
+
+    def __init__(self, reason: str, problem: str, field: str | None = None) -> None:
+        self.reason = reason
+        self.problem = problem
+        self.field = field
+        super().__init__(f"{field}: {problem}" if field else problem)
+
+
 class TrainingError(HeadraceError):
     """A model that cannot be trained on what it was given."""
 
@@ -137,3 +160,41 @@ class StoreError(HeadraceError):
 
 class CorruptObject(StoreError):
     """A stored version whose files do not match its manifest."""
+
+
+class OnlineError(HeadraceError):
+    """The online store cannot answer, or cannot take what it was given."""
+
+    def __init__(self, view: str, problem: str, fix: str = "") -> None:
+        self.view = view
+        self.problem = problem
+        self.fix = fix
+        super().__init__(f"online/{view}: {problem}" + (f" {fix}" if fix else ""))
+
+
+class GovernanceError(HeadraceError):
+    """Declarations that break what [tool.headrace.governance] asks for, or columns that may not leave the store.
+
+    `violations` holds one text a broken rule.
+    """
+
+    def __init__(self, violations: Sequence[str], fix: str) -> None:
+        self.violations = list(violations)
+        shown = [f"  - {one}" for one in self.violations[:20]]
+        more = [f"  - and {len(self.violations) - 20} more"] if len(self.violations) > 20 else []
+        title = f"{len(self.violations)} rule(s) of this project's governance broken:"
+        super().__init__("\n".join([title, *shown, *more, fix]))
+
+
+class ContractBroken(HeadraceError):
+    """Views that would no longer have the columns which their version promises. `changes` are texts by asset key."""
+
+    def __init__(self, changes: Mapping[str, Sequence[str]], versions: Mapping[str, int]) -> None:
+        self.changes = {asset: list(found) for asset, found in changes.items()}
+        lines = []
+        for asset, found in self.changes.items():
+            lines.append(f"{asset} breaks its contract, version {versions[asset]}:")
+            lines += [f"  - {one}" for one in found]
+        needed = ", ".join(f"version={version + 1} on {asset}" for asset, version in versions.items())
+        lines.append(f"Keep the columns as they were, or say {needed}. Nothing was published.")
+        super().__init__("\n".join(lines))

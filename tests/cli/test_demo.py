@@ -31,11 +31,17 @@ def test_the_demo(shop, capsys):
     assert demo.main() == 0
     first = capsys.readouterr()
     assert "built    cascades/recommend" in first.err
-    for text in ("Rows by layer", "How good is cascades/recommend?", "-> bought_probability_true", "headrace dev"):
+    for text in (
+        "Rows by layer",
+        "How good is cascades/recommend?",
+        "-> bought_probability_true",
+        "read from the online store as of",
+        "headrace dev",
+    ):
         assert text in first.out
     assert demo.main() == 0
     again = capsys.readouterr()
-    assert "19 fresh in " in again.out
+    assert "24 fresh in " in again.out
     parts = [shown.out.partition("Rows by layer")[2] for shown in (first, again)]
     assert parts[0] == parts[1]
     assert len(shop) == 1

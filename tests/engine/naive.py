@@ -7,6 +7,7 @@ import statistics
 from datetime import datetime
 
 LONG_AGO = datetime(1, 1, 1)
+EPOCH = datetime(1970, 1, 1)
 
 
 def nulls_least(value):
@@ -20,13 +21,19 @@ def visible(row, moment, known_only):
     return not (known_only and created is not None and created > moment)
 
 
-def as_of(spine, view, features, *, ttl=None, known_only=True):
+def step(moment, every):
+    """The last step at or before a moment; steps count from 1970."""
+    return moment if moment is None or every is None else moment - (moment - EPOCH) % every
+
+
+def as_of(spine, view, features, *, ttl=None, known_only=True, every=None):
     """For each spine row: the features of its one feature row, or Nones."""
     result = []
     for asked in spine:
         best = None
+        moment = step(asked["at"], every)
         for row in view:
-            if asked["key"] is None or row["key"] != asked["key"] or not visible(row, asked["at"], known_only):
+            if asked["key"] is None or row["key"] != asked["key"] or not visible(row, moment, known_only):
                 continue
             if best is None or _rank(row, features) > _rank(best, features):
                 best = row
@@ -40,25 +47,38 @@ def _rank(row, features):
     return (row["at"], row.get("created") or LONG_AGO, *(nulls_least(row[name]) for name in features))
 
 
-def window(spine, events, function, column, length, *, ttl=None, known_only=True, where=lambda event: True):
+def window(
+    spine,
+    events,
+    function,
+    column,
+    length,
+    *,
+    parameter=None,
+    ttl=None,
+    known_only=True,
+    every=None,
+    where=lambda e: True,
+):
     """For each spine row: `function` of `column` over its window."""
     result = []
     for asked in spine:
         inside = []
+        moment = step(asked["at"], every)
         for event in events:
-            if asked["key"] is None or event["key"] != asked["key"] or not visible(event, asked["at"], known_only):
+            if asked["key"] is None or event["key"] != asked["key"] or not visible(event, moment, known_only):
                 continue
-            if length is not None and not event["at"] > asked["at"] - length:
+            if length is not None and not event["at"] > moment - length:
                 continue
-            if length is None and ttl and event["at"] < asked["at"] - ttl:
+            if length is None and ttl and event["at"] < moment - ttl:
                 continue
             if where(event):
                 inside.append(event)
-        result.append(aggregate(function, inside, column))
+        result.append(aggregate(function, inside, column, parameter))
     return result
 
 
-def aggregate(function, events, column):
+def aggregate(function, events, column, parameter=None):
     """One aggregate of the events of one window."""
     if function == "count" and column is None:
         return len(events)
@@ -68,6 +88,8 @@ def aggregate(function, events, column):
         return values[0] if values else None
     if function == "last":
         return values[-1] if values else None
+    if function == "last_k":
+        return values[::-1][:parameter] or None
     known = [value for value in values if value is not None]
     if function == "count":
         return len(known)
@@ -75,6 +97,14 @@ def aggregate(function, events, column):
         return len(set(known))
     if not known:
         return None
+    if function == "top_k":
+        return sorted(set(known), key=lambda value: (-known.count(value), value))[:parameter]
+    if function == "quantile":
+        ordered = sorted(known)
+        place = parameter * (len(ordered) - 1)
+        low = int(place)
+        high = min(low + 1, len(ordered) - 1)
+        return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
     if function == "stddev":
         return statistics.stdev(known) if len(known) > 1 else None
     return {"sum": sum, "mean": statistics.fmean, "min": min, "max": max}[function](known)

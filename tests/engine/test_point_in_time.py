@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 import pytest
@@ -9,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.engine.point_in_time import AsOfJoin, as_of_sql
+from headrace.engine.point_in_time_asked import ask
+from headrace.engine.point_in_time_search import searched
 from headrace.errors import DeclarationError
 from tests.engine import naive
 
@@ -32,7 +36,21 @@ def run(connection, join, spine, view, spine_types=SPINE, view_types=VIEW):
     naive.rows_table(connection, "view_rows", view_types, view)
     rows = connection.sql(f"{as_of_sql(join)} order by __row").fetchall()
     assert [row[0] for row in rows] == list(range(len(spine)))
-    return [row[1:] for row in rows]
+    found = [row[1:] for row in rows]
+    for only in (None, "spine"):
+        assert search(connection, join, only) == found
+    return found
+
+
+def search(connection, join, only=None, **options):
+    """The same by the other plan, which reads the view from a file."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "view.parquet"
+        connection.execute(f"copy (from {join.view}) to '{path}'").fetchall()
+        view = searched(connection, join, path, only=only, **options)
+        columns = view.take(ask(connection, join.spine, [ours for ours, _ in join.keys], join.spine_time))
+        rows = connection.sql(f"select count(*) from {join.spine}").fetchall()[0][0]
+        return list(zip(*(column.to_pylist() for column in columns), strict=True)) if columns else [()] * rows
 
 
 def feature(at, a, b=None, key=1, created=None):
@@ -140,6 +158,14 @@ def test_composite_keys_do_not_collide(connection):
     spine = [{**row, 'k""2': row['k"2']} for row in spine]
     view_types = {"k1": "varchar", "k2": "varchar", "at": "timestamp", "a": "bigint"}
     assert run(connection, join, spine, view, spine_types, view_types) == [(None,), (1,)]
+
+
+@pytest.mark.parametrize("spine_kind", ["hugeint", "ubigint", "double", "decimal(20,1)", "float"])
+def test_other_numbers_match_the_integers_that_they_equal(connection, spine_kind):
+    given = [2**63 if spine_kind in ("hugeint", "ubigint") else 1.5, 1, 7]
+    spine = [asked(key=key) for key in given]
+    found = run(connection, JOIN, spine, [feature(NOON, 5)], {**SPINE, "key": spine_kind})
+    assert found == [(None, None), (5, None), (None, None)]
 
 
 @pytest.mark.parametrize("kinds", [("integer", "bigint"), ("bigint", "integer"), ("smallint", "hugeint")])
@@ -251,6 +277,30 @@ def test_relations_may_be_any_sql(connection, tmp_path, spine):
     assert connection.sql(as_of_sql(join)).fetchall() == [(0, 5, None)]
 
 
+@pytest.mark.parametrize("created", [None, "created"])
+def test_a_view_in_several_files(connection, tmp_path, created):
+    """As a partitioned view is stored: its keys lie in several files, and so do their times."""
+    join = replace(JOIN, created=created, ttl=2 * DAY)
+    view = [feature(NOON - n * DAY, n, f"t{n}", key=n % 3, created=NOON - (n % 2) * DAY) for n in range(12)]
+    spine = [asked(NOON - n * DAY, key) for n in range(12) for key in (0, 1, 2, 3)]
+    expected = run(connection, join, spine, view)
+    for part in range(3):
+        query = f"select * from view_rows where a % 3 = {part} or a = {part} order by a desc"
+        connection.execute(f"copy ({query}) to '{tmp_path / f'{part}.parquet'}'").fetchall()
+    for only in (None, "spine"):
+        columns = searched(connection, join, tmp_path, only=only).take(ask(connection, "spine", ["key"], "at"))
+        assert list(zip(*(column.to_pylist() for column in columns), strict=True)) == expected
+
+
+@pytest.mark.parametrize("known_by", [NOON - DAY, (NOON - DAY).replace(tzinfo=UTC)])
+@pytest.mark.parametrize("created", [None, "created"])
+def test_what_was_not_known_by_a_moment_is_left_out(connection, known_by, created):
+    view = [feature(NOON - 2 * DAY, 1), feature(NOON - 2 * DAY, 2, created=NOON), feature(NOON, 3, created=NOON - DAY)]
+    run(connection, replace(JOIN, created=created), [asked(), asked(NOON + DAY)], view)
+    found = search(connection, replace(JOIN, created=created), known_by=known_by)
+    assert [a for a, _ in found] == ([3, 3] if created else [2, 2])
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -275,16 +325,37 @@ VIEWS = st.lists(
 TTLS = st.sampled_from([None, TICK, 2 * TICK])
 
 
-@settings(max_examples=120, deadline=None)
-@given(spine=SPINES, view=VIEWS, ttl=TTLS, created=st.booleans(), known_only=st.booleans())
-def test_equals_the_naive_loop(connection, spine, view, ttl, created, known_only):
-    join = replace(JOIN, ttl=ttl, created="created" if created else None, known_only=known_only)
+@pytest.mark.parametrize(("age", "seen"), [(timedelta(0), 5), (TICK, 5), (-TICK, None), (timedelta(hours=5), 5)])
+def test_with_steps_the_last_one_is_what_is_seen(connection, age, seen):
+    step = replace(JOIN, every=timedelta(hours=6))
+    later = asked(NOON + timedelta(hours=5, minutes=59))
+    assert run(connection, step, [asked(), later], [feature(NOON - age, 5)]) == [(seen, None)] * 2
+
+
+def test_with_steps_a_value_expires_at_its_own_moment(connection):
+    step = replace(JOIN, every=DAY, ttl=DAY)
+    spine = [asked(NOON), asked(NOON + TICK), asked(NOON + timedelta(hours=23))]
+    view = [feature(NOON - DAY, 5), feature(NOON - timedelta(hours=1), 6)]
+    assert run(connection, step, spine, view) == [(5, None), (None, None), (6, None)]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    spine=SPINES,
+    view=VIEWS,
+    ttl=TTLS,
+    created=st.booleans(),
+    known_only=st.booleans(),
+    every=st.sampled_from([None, 2 * TICK, 3 * TICK]),
+)
+def test_equals_the_naive_loop(connection, spine, view, ttl, created, known_only, every):
+    join = replace(JOIN, ttl=ttl, created="created" if created else None, known_only=known_only, every=every)
     rows = view if created else [{**row, "created": None} for row in view]
-    expected = naive.as_of(spine, rows, ["a", "b"], ttl=ttl, known_only=known_only)
+    expected = naive.as_of(spine, rows, ["a", "b"], ttl=ttl, known_only=known_only, every=every)
     assert run(connection, join, spine, view) == expected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(spine=SPINES, view=VIEWS, later=VIEWS, ttl=TTLS, created=st.booleans())
 def test_nothing_after_the_moment_is_seen(connection, spine, view, later, ttl, created):
     """What happened, or became known, after a row's moment may be anything at all."""

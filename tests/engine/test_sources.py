@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import headrace as hr
+from headrace.builder.build import build
 from headrace.builder.materialize import materialize
 from headrace.builder.project import project_from
 from headrace.errors import SourceError, ValidationError
@@ -257,3 +258,15 @@ class TestImages:
             materialize(project, self.photos)
         Image.new("RGB", (3, 3)).save(project.data_folder / "a.png")
         assert materialize(project, self.photos).state == "built"
+
+
+def test_times_of_pandas_with_a_zone_are_kept_in_microseconds(tmp_path, make_project):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    (tmp_path / "data").mkdir()
+    at = pa.array([1_700_000_000_123_456_789], pa.timestamp("ns", tz="UTC"))
+    pq.write_table(pa.table({"id": [1], "at": at}), tmp_path / "data" / "a.parquet")
+    project = make_project([hr.Source("a", path="a.parquet", keys=["id"], timestamp="at")], tmp_path / "data")
+    assert build(project).failed == {}
+    assert project.store.current("sources/a", "dev").columns == [["id", "BIGINT"], ["at", "TIMESTAMP WITH TIME ZONE"]]

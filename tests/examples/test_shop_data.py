@@ -128,6 +128,7 @@ def test_small_shops_have_every_row(tmp_path: Path, counts: dict[str, int]) -> N
                 "customer_id": pl.Int64,
                 "product_id": pl.Int64,
                 "shown_at": pl.Datetime("us"),
+                "basket_value": pl.Float64,
                 "bought": pl.Boolean,
             },
         ),
@@ -228,6 +229,12 @@ def test_recent_orders_make_buying_likelier(shop: dict[str, pl.DataFrame]) -> No
     active = pl.col("impression_id").is_in(recent["impression_id"].unique().to_list())
     gap = bought_gap(shop, active)
     assert min(gap.values()) > 0.05
+
+
+def test_who_buys_has_filled_the_basket_more(shop: dict[str, pl.DataFrame]) -> None:
+    baskets = shop["impressions"]["basket_value"]
+    assert baskets.min() == 0.0
+    assert min(bought_gap(shop, pl.col("basket_value") > baskets.median()).values()) > 0.02
 
 
 def test_photos_decode(written: tuple[Path, dict[str, int]], shop: dict[str, pl.DataFrame]) -> None:

@@ -93,7 +93,7 @@ class Model:
     def relations(self) -> dict[str, Relation]:
         """Tables and views by name."""
         found = {
-            name: Relation(name, f"sources/{name}", table.kinds, table.timestamp, table.created)
+            name: Relation(name, f"sources/{name}", table.kinds, table.timestamp, table.created, bool(table.keys))
             for name, table in self.tables.items()
         }
         for view in self.views:

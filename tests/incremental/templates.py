@@ -27,6 +27,7 @@ class Template:
         all_of: inputs of which every column is read.
         passes: whether the columns of the first input are passed on.
         excluded: the placeholder of a column that is neither read nor passed on.
+        ordered: whether the order of the rows of its inputs may matter.
         constants: the constants of the project's Python that its value depends on.
     """
 
@@ -37,6 +38,7 @@ class Template:
     all_of: str = ""
     passes: bool = False
     excluded: str = ""
+    ordered: bool = False
     constants: tuple[str, ...] = field(default=())
 
     @property
@@ -92,6 +94,7 @@ SQL = {
         "select {items} from {a} qualify row_number() over (partition by k order by {t0} desc, {c0} desc) = 1",
         {"0": "c0"},
         ("{c0} as {v}_0",),
+        ordered=True,
     ),
     "timed": Template("select {items} from {a}", {"at": "time", "0": "c0"}, ("{t0} as {v}_at", "{c0} as {v}_0")),
     "distinct": Template("select distinct {items} from {a}", {"0": "c0"}, ("{c0} as {v}_0",)),

@@ -36,6 +36,7 @@ class Relation:
     kinds: Mapping[str, str]
     timestamp: str | None
     created: str | None = None
+    identified: bool = False
 
     @property
     def times(self) -> tuple[str, ...]:
@@ -97,6 +98,9 @@ class View:
         """The columns of each input that its result depends on."""
         found: dict[str, Reads] = {}
         for number, one in enumerate(inputs):
+            if self.shape.ordered and not one.identified:
+                found[one.key] = AllBut(frozenset())  # no column alone says which of two rows comes first
+                continue
             if "ab"[number] in self.shape.all_of:
                 found[one.key] = AllBut(frozenset(filter(None, [self.columns.get(self.shape.excluded)])))
                 continue

@@ -140,3 +140,19 @@ def test_says_where_it_cannot_be_read(selection, position, problem):
     if isinstance(caught.value, SelectionError):
         assert caught.value.position == position
         assert str(caught.value).endswith(f"\n    {selection}\n    {' ' * position}^")
+
+
+@pytest.mark.parametrize(
+    ("selection", "keys"),
+    [
+        ("kept", ["features/kept"]),
+        ("kept+", ["features/kept", "indexes/kept", "online/kept"]),
+        ("online/kept", ["online/kept"]),
+        ("*/kept", ["features/kept", "indexes/kept", "online/kept"]),
+    ],
+)
+def test_a_name_is_the_view_and_not_what_it_keeps_beside_it(selection, keys):
+    source = hr.Source("rows", path="rows.csv", timestamp="at")
+    entity = hr.Entity("one", keys=["id"])
+    view = hr.FeatureView("kept", entity=entity, source=source, features=["x"], index=True, online=True)
+    assert sorted(select(Graph([view]), [selection])) == keys

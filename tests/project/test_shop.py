@@ -9,11 +9,13 @@ from datetime import datetime
 import duckdb
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from headrace import serving
 from headrace.builder.build import build
 from headrace.builder.project import load_project
 from headrace.examples.shop_data import generate
+from headrace.serving.feature_store import FeatureStore
 from headrace.store.store import Store
 from tests.conftest import REPOSITORY
 
@@ -93,6 +95,24 @@ def test_serving_says_what_the_evaluation_said(shop, served):
     assert said["bought_probability_true"].cast(pl.Float64).to_list() == rows["score"].to_list()
 
 
+def test_the_online_store_says_what_a_training_row_of_that_moment_would_see(shop, served):
+    """And so does the cascade, asked with what was read online."""
+    at = datetime(2026, 4, 1)
+    asked = duckdb.sql(
+        f"select * replace (timestamp '{at}' as shown_at) from {table(shop, 'sources/impressions')}"
+        f" using sample 300 rows (reservoir, 7)"
+    ).pl()
+    rows, requests = asked.select("customer_id", "product_id"), asked.select("basket_value")
+    with FeatureStore(shop.root) as store:
+        (purchase,) = shop.services
+        wanted = store.historical(purchase, asked, "shown_at").pl()
+        found = store.online(purchase, rows, requests, at=at)
+    assert_frame_equal(found.pl(), wanted.select(found.names), check_exact=False, rel_tol=1e-12, abs_tol=1e-9)
+    assert found.pl()["basket_share"].is_not_null().mean() > 0.5
+    _, predictor = served
+    assert [predictor.predict_row(row) for row in found] == predictor.predict(found.pl()).to_dicts()
+
+
 @pytest.fixture(scope="module")
 def changed_future(shop, tmp_path_factory):
     """The same shop with every event after the cutoff moved by an hour and changed."""
@@ -134,7 +154,14 @@ def test_the_changed_future_did_change_later_rows(shop, changed_future):
 
 @pytest.mark.parametrize(
     ("removed", "least_fall"),
-    [("about", 0.05), ("photo", 0.01), ("title", 0.005), ("category", 0.005), ("orders_30d", 0.005)],
+    [
+        ("about", 0.05),
+        ("photo", 0.01),
+        ("title", 0.005),
+        ("category", 0.005),
+        ("orders_30d", 0.005),
+        ("basket_share", 0.003),
+    ],
 )
 def test_each_modality_carries_signal(shop, served, removed, least_fall):
     """Shuffling one input among the test rows must cost: a broken encoder shows as a fallen metric."""

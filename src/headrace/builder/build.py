@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any, Protocol
 
+from headrace.builder.governance import record_governance
+from headrace.builder.online import online_is_current, refresh_online
 from headrace.builder.outcome import Outcome, Request
 from headrace.builder.partition_choice import PartitionChoice, refuse_unpartitioned
 from headrace.builder.planning import plan_project
 from headrace.builder.project import Project
+from headrace.builder.services import publish_services
 from headrace.builder.views import refresh_views, views_are_current
 from headrace.errors import StoreError
 from headrace.lineage.plan import Plan
@@ -21,6 +24,8 @@ from headrace.lineage.selection import select
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+    from headrace.engine.replay import Replay
 
 
 class Listener(Protocol):
@@ -41,6 +46,7 @@ class Report:
         failed: assets with their errors; skipped: assets with the failed one that they wait for.
         unstable: assets that came out otherwise when they were computed again, with the columns that differ.
         notes: what else a person should know.
+        replays: of online views that were filled, how their answers compare with training rows.
     """
 
     run_id: str
@@ -49,6 +55,7 @@ class Report:
     skipped: dict[str, str] = field(default_factory=dict)
     unstable: dict[str, list[str]] | None = None
     notes: list[str] = field(default_factory=list)
+    replays: dict[str, Replay] = field(default_factory=dict)
     seconds: float = 0.0
 
     def keys(self, state: str) -> list[str]:
@@ -103,8 +110,12 @@ def build(
             report.outcomes.append(Outcome(key, "fresh", project.store.current(key, project.environment)))
     if verify:
         _verify(project, select(project.graph, selection), report)
+    record_governance(project, plan.selected)
     if not views_are_current(project):
         _refresh(project, report)
+    if not online_is_current(project):
+        _refresh_online(project, report)
+    report.failed |= publish_services(project)
     report.seconds = time.perf_counter() - started
     return report
 
@@ -119,6 +130,17 @@ def _verify(project: Project, selected: Sequence[str], report: Report) -> None:
         columns = differing_columns(project, key)
         if columns is not None:
             report.unstable[key] = columns
+
+
+def _refresh_online(project: Project, report: Report) -> None:
+    refill = refresh_online(project)
+    report.failed |= refill.failed
+    report.replays = refill.replays
+    for key, one in refill.replays.items():
+        if not one.passed:
+            first = one.examples[0]
+            told = f"{one.differing} of {one.values} values differ from what a training row sees"
+            report.notes.append(f"{key}: {told}, first {first['feature']} of {first['key']}: {first['online']!r}.")
 
 
 def _refresh(project: Project, report: Report) -> None:

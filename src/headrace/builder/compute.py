@@ -5,7 +5,9 @@ from __future__ import annotations
 from headrace.declarations.base import Declaration
 from headrace.declarations.cascade import Cascade, CascadeStage
 from headrace.declarations.feature_view import FeatureView
+from headrace.declarations.index import Index
 from headrace.declarations.matrix import Matrix
+from headrace.declarations.online import OnlineView
 from headrace.declarations.source import Source
 from headrace.declarations.training_set import TrainingSet
 from headrace.declarations.transform import Transform
@@ -27,6 +29,14 @@ def compute(declaration: Declaration, bench: Workbench) -> Computed:
         from headrace.engine.training_sets import compute_training_set
 
         return compute_training_set(declaration, bench)
+    if isinstance(declaration, Index):
+        from headrace.engine.index import compute_index
+
+        return compute_index(declaration, bench)
+    if isinstance(declaration, OnlineView):
+        from headrace.engine.online import compute_online
+
+        return compute_online(declaration, bench)
     return _compute_model(declaration, bench)
 
 

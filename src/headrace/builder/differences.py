@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from headrace.builder.edges import Edges
 from headrace.builder.project import Project
+from headrace.builder.sensitivity import HIDDEN, Sensitivity
 from headrace.errors import CorruptObject
 from headrace.lineage.fingerprint import name_changes
-from headrace.lineage.reads import SCHEMA
+from headrace.lineage.reads import SCHEMA, column_names
 from headrace.store.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -22,7 +23,17 @@ if TYPE_CHECKING:
 
 Relation = Literal["same", "equal", "differs", "only"]
 # Known from the table itself, or shown elsewhere.
-_NO_FACTS = ("checks", "column lineage", "row lineage", "statement", "reasons", "members", "blocks", "partitions")
+_NO_FACTS = (
+    "checks",
+    "column lineage",
+    "row lineage",
+    "statement",
+    "reasons",
+    "members",
+    "blocks",
+    "partitions",
+    "online",
+)
 
 
 @dataclass(frozen=True)
@@ -150,7 +161,8 @@ def _read(reads: Sequence[str] | None) -> set[str]:
     """The columns read of an input, in words."""
     if reads is None:
         return {"every column"}
-    return {"the names of all columns" if name == SCHEMA else name for name in reads}
+    schema = ["the names of all columns"] if SCHEMA in reads else []
+    return {*(column_names(tuple(reads)) or ()), *schema}
 
 
 def _shared_tables(before: Manifest, now: Manifest, differing: Sequence[str]) -> list[str]:
@@ -203,7 +215,7 @@ def _input_change(key: str, before: Mapping[str, Any], now: Mapping[str, Any]) -
 def _tables(
     project: Project, before: Manifest, now: Manifest, names: Sequence[str], examples: int
 ) -> dict[str, TableDifference]:
-    from headrace.engine.differences import compare_tables
+    from headrace.engine.differences import compare_tables, without_values
     from headrace.engine.session import connect
 
     if not names:
@@ -211,7 +223,9 @@ def _tables(
     old, new = (project.store.folder(one.asset, one.version) for one in (before, now))
     keys = key_candidates(project, now)
     with tempfile.TemporaryDirectory() as scratch, connect(scratch=Path(scratch), memory=project.memory or None) as one:
-        return {name: compare_tables(one, old / name, new / name, keys, examples) for name in names}
+        found = {name: compare_tables(one, old / name, new / name, keys, examples) for name in names}
+    hidden = {name for made in (before, now) for name in Sensitivity(project).of(made)}
+    return {name: without_values(one, hidden, HIDDEN) for name, one in found.items()} if hidden else found
 
 
 def key_candidates(project: Project, manifest: Manifest) -> list[list[str]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from headrace.declarations.partitions import file_name
 from headrace.lineage.canonical import canonical_json, digest
 from headrace.lineage.plan import Version
-from headrace.lineage.reads import SCHEMA, Reads
+from headrace.lineage.reads import ROWS, SCHEMA, Reads, column_names
 from headrace.store.manifest import MAIN_TABLE
 from headrace.store.memo import Memo
 from headrace.store.partitions import FOLDER
@@ -83,13 +83,15 @@ class Edges:
         from headrace.engine.session import parquet
         from headrace.store.digests import describe, projection_digest
 
-        table = parquet(self._store.folder(version.asset, version.version) / version.content)
-        ask = partial(self._added_up, version) if version.partitions else projection_digest
+        defined = bool(version.definitions) and ROWS not in (reads or ())
+        file = version.content if defined else MAIN_TABLE
+        table = parquet(self._store.folder(version.asset, version.version) / file)
+        ask = partial(self._added_up, version, file) if version.partitions else projection_digest
         with self._connection.cursor() as connection:
-            known = version.columns if version.content == MAIN_TABLE else describe(connection, table)
+            known = version.columns if file == MAIN_TABLE else describe(connection, table)
             names = [name for name, _ in known]
-            if not version.definitions:
-                wanted = names if reads is None else _columns(reads)
+            if not defined:
+                wanted = names if reads is None else column_names(reads) or []
                 missing = sorted(set(wanted) - set(names))  # the reader fails on them, in its own words
                 content = ask(connection, table, [name for name in wanted if name in names], known)
                 seen = [version.columns] if SCHEMA in (reads or ()) else []
@@ -100,6 +102,7 @@ class Edges:
     def _added_up(
         self,
         version: Version,
+        file: str,
         _connection: duckdb.DuckDBPyConnection,
         _table: str,
         columns: Sequence[str],
@@ -110,7 +113,7 @@ class Edges:
 
         kinds = {name: kind for name, kind in known}  # noqa: C416  pairs are lists
         picked = [[name, kinds[name]] for name in columns]
-        sums = self.parts(version, picked, version.content).values()
+        sums = self.parts(version, picked, file).values()
         return sums_digest(self.probe, picked, sum(rows for rows, _ in sums), sum(total for _, total in sums))
 
     def parts(self, version: Version, columns: Sequence[Sequence[str]], file: str) -> dict[str, tuple[int, int]]:
@@ -141,10 +144,6 @@ class Edges:
         with self._connection.cursor() as connection:
             found = file_sums(connection, list(paths.values()), columns)
         return {label: found.get(path, (0, 0)) for label, path in paths.items()}
-
-
-def _columns(reads: tuple[str, ...]) -> list[str]:
-    return [name for name in reads if name != SCHEMA]
 
 
 def content_digest(bench: Workbench, made: Computed, main: TableDigest) -> str:

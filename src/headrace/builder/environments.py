@@ -6,7 +6,11 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from headrace.builder.contracts import promote_contracts, refuse_broken_promotion
+from headrace.builder.online import refresh_online
 from headrace.builder.project import Project, project_from
+from headrace.builder.services import publish_services
+from headrace.builder.sharing import promote_published
 from headrace.builder.views import refresh_views
 from headrace.errors import CorruptObject, HeadraceError, NotBuilt, ProjectError, StoreError, name_list
 from headrace.lineage.selection import select
@@ -130,7 +134,8 @@ def promote(
 
     What the chosen assets were made from comes along where `target` has other content of it, and a cascade with all
     its stages. Raises HeadraceError when `source` itself has moved on from what a version was made from, NotBuilt for
-    a chosen asset without a version, CorruptObject for a damaged one; then nothing is moved.
+    a chosen asset without a version, CorruptObject for a damaged one, ContractBroken for a view that lacks what its
+    version promises in `target`; then nothing is moved.
     """
     if source == target:
         raise ProjectError(f"{source} cannot be promoted to itself. Name two environments.")
@@ -142,20 +147,27 @@ def promote(
         for change in found.changes:
             if change.after is not None:
                 project.store.verify(project.store.load(change.asset, change.after))
+        after = {change.asset: change.after for change in found.changes if change.after is not None}
+        refuse_broken_promotion(project, source, target, after)
         if dry_run or not found.changes:
             return found
         moves = {change.asset: change.after for change in found.changes}
         there.move(moves, run_id=uuid.uuid4().hex, state=PROMOTED, expected=_relied_on(project.store, found, before))
+        promote_contracts(project, source, target, after)
+        promote_published(project, source, target, after)
     return replace(found, notes=tuple(refreshed(project, target)))
 
 
 def refreshed(project: Project, environment: str) -> list[str]:
-    """Refresh the file of views of an environment; returns what kept it from that."""
+    """Refresh an environment's file of views, online store and services; returns what kept them from that."""
+    there = replace(project, environment=environment)
+    notes = [f"{name}: {error}" for name, error in publish_services(there).items()]
+    notes += [str(error) for error in refresh_online(there).failed.values()]
     try:
-        refresh_views(replace(project, environment=environment))
+        refresh_views(there)
     except StoreError as error:
-        return [str(error)]
-    return []
+        return [*notes, str(error)]
+    return notes
 
 
 def _relied_on(store: Store, found: Promotion, before: Mapping[str, str]) -> dict[str, str | None]:

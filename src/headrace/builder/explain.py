@@ -13,7 +13,7 @@ from headrace.builder.project import Project
 from headrace.errors import SourceError
 from headrace.lineage.part_names import file_of, part_kind, part_name
 from headrace.lineage.plan import Reason, Step
-from headrace.lineage.reads import SCHEMA, Reads
+from headrace.lineage.reads import Reads
 from headrace.store.manifest import Manifest
 
 _BUILT = "built"
@@ -108,7 +108,7 @@ class Explanation:
 def explain(project: Project, asset: str) -> Explanation:
     """Why an asset is as it is. Nothing is computed; an asset that was never built has no `origin`."""
     facts, graph = ProjectFacts(project), project.graph
-    step = plan_project(project, [asset], only=True).steps[asset]
+    step = plan_project(project, [asset], only=True, governed=False).steps[asset]
     current = stored(project, asset, project.store.refs(project.environment).current().get(asset))
     readers = tuple(Reader(one, _reading(project, facts, one).get(asset)) for one in graph.downstream[asset])
     below = graph.descendants(asset)
@@ -217,4 +217,4 @@ def _unread(current: Manifest | None, readers: Iterable[Reader]) -> tuple[str, .
         if reader.columns is None:
             return ()
         read.update(reader.columns)
-    return tuple(name for name, _ in current.columns if name not in read - {SCHEMA}) if current and found else ()
+    return tuple(name for name, _ in current.columns if name not in read) if current and found else ()

@@ -13,16 +13,20 @@ from headrace.declarations.base import Declaration
 from headrace.declarations.feature_view import FeatureView
 from headrace.declarations.partitions import partitions_of
 from headrace.declarations.source import Source
+from headrace.declarations.training_set import TrainingSet
 from headrace.declarations.transform import Transform
 from headrace.engine.encoders import encoder_version
 from headrace.errors import CorruptObject
 from headrace.lineage.canonical import canonical_json
 from headrace.lineage.plan import Version
-from headrace.lineage.reads import SCHEMA, Dependencies, Reading, Reads, dependencies_of, reading_of
+from headrace.lineage.reads import ROWS, SCHEMA, Dependencies, Reading, Reads, dependencies_of, reading_of, stored_rows
 from headrace.store.manifest import Manifest
 
 if TYPE_CHECKING:
     from headrace.builder.statements import RowOrder
+
+# So many versions are looked at for one whose inputs were as they are now.
+_RUNS = 10
 
 
 class ProjectFacts:
@@ -65,6 +69,7 @@ class ProjectFacts:
         found = reading_of(declaration, analysis)
         if analysis is None and len(inputs) < len(declaration.inputs):
             found |= self._read_before(declaration)
+        found |= {key: _every_row(inputs[key]) for key in stored_rows(declaration) if key in inputs and not found[key]}
         if partitions_of(declaration):
             return with_partition_columns(declaration, found, inputs)
         return {**found, **self._observed(declaration, inputs)}
@@ -105,7 +110,7 @@ class ProjectFacts:
     def _warn(self, declaration: Declaration) -> None:
         """Say what makes its data differ from build to build, where something does."""
         code = {name: one for name, one in self._parts[declaration.key].items() if name.startswith(("code ", "sql"))}
-        if not isinstance(declaration, FeatureView) or not code:
+        if not isinstance(declaration, FeatureView | TrainingSet) or not code:
             return
         reasons = self._statements.unstable(declaration, code)
         if reasons:
@@ -118,13 +123,14 @@ class ProjectFacts:
         return self._statements.row_order(declaration, inputs)
 
     def _observed(self, declaration: Declaration, inputs: Mapping[str, Version]) -> dict[str, Reads]:
-        """What a lazy function took when it last ran as it is now; see engine.frames."""
+        """What a lazy function took of inputs like these, or else when it last ran as it is now; see engine.frames."""
         if not isinstance(declaration, FeatureView) or declaration.derivation is None:
             return {}
         lazy = declaration.derivation.observed
         if not lazy or not set(lazy) <= set(inputs):
             return {}
-        run = self._last_run(declaration)
+        runs = self._runs(declaration)
+        run = next((one for one in runs if self._made_from(one, inputs)), runs[0] if runs else None)
         return {} if run is None else {key: _as_reads(run.inputs[key].get("reads")) for key in lazy}
 
     def _read_before(self, declaration: Declaration) -> dict[str, Reads]:
@@ -141,14 +147,25 @@ class ProjectFacts:
         except CorruptObject:
             return None  # whoever decides about this asset says so
 
-    def _last_run(self, declaration: Declaration) -> Manifest | None:
-        """The newest version that exactly this code made."""
+    def _runs(self, declaration: Declaration) -> list[Manifest]:
+        """Versions that exactly this code made, the current one first, then the newest."""
         parts = canonical_json(self.parts(declaration))
         current = self._sound(declaration.key)
-        if current is not None and canonical_json(current.parts) == parts:
-            return current
-        versions = self._project.store.versions(declaration.key)
-        return next((one for one in reversed(versions) if canonical_json(one.parts) == parts), None)
+        newest = reversed(self._project.store.versions(declaration.key)[-_RUNS:])
+        found = [*([current] if current is not None else []), *newest]
+        return [one for one in found if canonical_json(one.parts) == parts]
+
+    def _made_from(self, run: Manifest, inputs: Mapping[str, Version]) -> bool:
+        """Whether a version was made from what its inputs hold now: then it would take the same columns again."""
+        if set(run.inputs) != set(inputs):
+            return False
+        reads = {key: _as_reads(one.get("reads")) for key, one in run.inputs.items()}
+        return all(self.recorded(key, run, one) == self.edge(key, inputs[key], one) for key, one in reads.items())
+
+
+def _every_row(version: Version) -> Reads:
+    """All that a view of windows stores, for code that reads it whole."""
+    return (*(name for name, _ in version.columns), SCHEMA, ROWS)
 
 
 def _as_reads(listed: Sequence[str] | None) -> Reads:
@@ -159,9 +176,9 @@ def _listed(reads: Sequence[str] | None) -> list[str] | None:
     return None if reads is None else list(reads)
 
 
-def observed_reads(taken: Sequence[str]) -> Reads:
+def observed_reads(declaration: Declaration, key: str, taken: Sequence[str]) -> Reads:
     """What counts as read by code that was seen to take these columns: it may have looked at the schema as well."""
-    return (*taken, SCHEMA)
+    return (*taken, SCHEMA, *([ROWS] if key in stored_rows(declaration) else []))
 
 
 def parts_with_files(project: Project, declaration: Declaration) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from headrace.declarations.base import table_name
 from headrace.errors import CorruptObject
 from headrace.lineage.canonical import digest
 from headrace.lineage.column_lineage import Lineage, Origins, lineage_in, listed
-from headrace.lineage.reads import SCHEMA
+from headrace.lineage.reads import column_names
 from headrace.store.manifest import Manifest
 
 _TRACE = 1  # raise it when what `trace` finds changes
@@ -57,7 +57,7 @@ def _mentioned(project: Project, key: str, recorded: Mapping[str, list[str] | st
     """The columns of an input that a statement may mention."""
     reads = recorded.get("reads")
     if isinstance(reads, list):
-        return [name for name in reads if name != SCHEMA]
+        return column_names(tuple(reads)) or []
     try:
         return [name for name, _ in project.store.load(key, str(recorded["version"])).columns]
     except CorruptObject:

@@ -19,6 +19,8 @@ from headrace.builder.edges import content_digest
 from headrace.builder.facts import ProjectFacts, observed_reads
 from headrace.builder.outcome import Request
 from headrace.builder.project import Project
+from headrace.builder.raw_data import PUSHED, pushes_in
+from headrace.builder.sensitivity import Sensitivity
 from headrace.builder.statements import identity_of
 from headrace.declarations.base import Declaration
 from headrace.declarations.source import Source
@@ -28,7 +30,7 @@ from headrace.engine.session import MAIN_TABLE, connect, parquet, show_table, so
 from headrace.engine.slices import Slice
 from headrace.engine.validation import validate
 from headrace.engine.workbench import Computed, Workbench
-from headrace.errors import SourceError
+from headrace.errors import HeadraceError, SourceError
 from headrace.lineage.column_lineage import column_lineage
 from headrace.lineage.fingerprint import fingerprint
 from headrace.lineage.libraries import library_version
@@ -37,6 +39,7 @@ from headrace.lineage.reads import Reads
 from headrace.store.atomic import disk_errors, disk_failure
 from headrace.store.digests import describe, digest_table
 from headrace.store.manifest import Manifest
+from headrace.store.pushed import PUSHES, PushLog
 
 
 class Making:
@@ -94,14 +97,24 @@ class Making:
             draft = folder / "object"
             draft.mkdir()
             with self._bench(folder, draft) as bench:
-                made = compute(self._declaration, bench)
-                columns = describe(bench.connection, parquet(bench.main_table))
-                names = [name for name, _ in columns]
-                checked = validate(self._declaration, bench.main_table, bench.connection, names)
+                made, columns, checked = self._checked(bench)
                 refuse_moved_files(self._project, self._declaration, self._parts)
                 self._observe(made)
                 manifest = self._describe(bench, made, columns)
                 yield bench, replace(manifest, details={**manifest.details, "checks": {"schema": checked}})
+
+    def _checked(self, bench: Workbench) -> tuple[Computed, list[list[str]], dict[str, Any]]:
+        """What was computed, its columns with their types, and what was checked of it."""
+        try:
+            made = compute(self._declaration, bench)
+            columns = describe(bench.connection, parquet(bench.main_table))
+            names = [name for name, _ in columns]
+            return made, columns, validate(self._declaration, bench.main_table, bench.connection, names)
+        except HeadraceError as error:
+            masked = Sensitivity(self._project).masked(self._declaration, error)
+            if masked is error:
+                raise
+            raise masked from None  # the cause shows the values
 
     @contextmanager
     def _bench(self, folder: Path, draft: Path) -> Iterator[Workbench]:
@@ -118,7 +131,8 @@ class Making:
                             sort_table(connection, one.key, order_columns(one))
                 digests = {key: one.digest for key, one in self._inputs.items()}
                 place = self._project.data_folder
-                yield Workbench(connection, folders, digests, draft, place, self._request.progress, self._slice())
+                progress, pushed = self._request.progress, self._pushed()
+                yield Workbench(connection, folders, digests, draft, place, progress, self._slice(), pushed)
         except duckdb.IOException as error:
             code = re.search(r'"errno":"(\d+)"', str(error))
             found = disk_failure(folder, int(code[1])) if code else None
@@ -131,6 +145,21 @@ class Making:
             # What it attaches would be there for every asset of a shared instance.
             return connect(scratch=folder / "spill", memory=self._project.memory or None)
         return self._project.sessions.catalogue(one_thread=one_thread)
+
+    def _pushed(self) -> tuple[Path, ...]:
+        """The pushes that its parts tell of; later ones are for the next build."""
+        if not isinstance(self._declaration, Source) or not self._declaration.push:
+            return ()
+        log = PushLog(self._project.store_folder, self._declaration.name)
+        return tuple(log.files(through=pushes_in(self._parts)).values())
+
+    def _pushes_read(self) -> dict[str, Any]:
+        """How many pushes of each source are in it, for the online store."""
+        found: dict[str, int] = {}
+        for one in self._inputs.values():
+            found |= one.details.get(PUSHES, {})
+        through = pushes_in(self._parts)
+        return {PUSHES: {**found, self._declaration.key: through} if through else found} if found or through else {}
 
     def _show(self, connection: duckdb.DuckDBPyConnection, key: str, table: Path, edge: Edge) -> None:
         """Make what is read of an input a view."""
@@ -148,7 +177,7 @@ class Making:
     def _observe(self, made: Computed) -> None:
         """What code took of its inputs while it ran is what it reads."""
         for key, taken in made.reads.items():
-            reads = observed_reads(taken)
+            reads = observed_reads(self._declaration, key, taken)
             version = self._inputs[key]
             self._edges[key] = Edge(version, reads, self._facts.edge(key, version, reads))
 
@@ -173,7 +202,7 @@ class Making:
             content="" if made.digest else made.content,
             definitions=made.definitions,
             hash_probe=whole.probe,
-            details={**made.details, **lineage.details(), "reasons": self._reasons},
+            details={**made.details, **lineage.details(), **self._pushes_read(), "reasons": self._reasons},
             libraries={name: library_version(name) for name in ("headrace", "duckdb", "polars", "scikit-learn")},
         )
 
@@ -195,10 +224,11 @@ def record(edge: Edge) -> dict[str, Any]:
 
 def refuse_moved_files(project: Project, declaration: Declaration, parts: dict[str, Any]) -> None:
     """A file written to while it was read would give a version that no fingerprint describes."""
-    if not isinstance(declaration, Source):
-        return
+    if not isinstance(declaration, Source) or declaration.function is not None:
+        return  # what changes while a function runs is found by the next plan
     after = ProjectFacts(project).parts(declaration)
-    refuse_moved(declaration, parts, after)
+    # What was pushed meanwhile is not read: the log only grows.
+    refuse_moved(declaration, {**parts, PUSHED: ""}, {**after, PUSHED: ""})
 
 
 def refuse_moved(declaration: Source, parts: Mapping[str, Any], after: Mapping[str, Any]) -> None:

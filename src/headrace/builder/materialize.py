@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from headrace.builder.facts import ProjectFacts
+from headrace.builder.governance import refuse_ungoverned
 from headrace.builder.making import Making
 from headrace.builder.outcome import Done, Outcome, Request
 from headrace.builder.project import Project
@@ -42,6 +43,7 @@ def materialize(project: Project, declaration: Declaration, request: Request | N
     with remembering(store, project.environment, declaration.key, mark), store.building(declaration.key, mark):
         found = None if request.forced else store.find(declaration.key, mark)
         manifest = found or Making(project, declaration, facts, step, inputs, request).publish()
+        refuse_ungoverned(project, declaration, manifest)
         state: Done = "built" if found is None else "reused"
         # While the lock is held: what nobody refers to may be collected as garbage.
         refs.move({declaration.key: manifest.version}, run_id=request.run_id, state=state)
@@ -72,6 +74,7 @@ def _materialize_partitions(
             found, built = PartitionedMaking(project, declaration, facts, step, inputs, request).publish(before)
         else:
             built = False
+        refuse_ungoverned(project, declaration, found)
         state: Done = "built" if built else "reused"
         refs.move({key: found.version}, run_id=request.run_id, state=state)
     old = {} if before is None else before.partitions

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import duckdb
 
-from headrace.builder.compute import compute
 from headrace.builder.facts import ProjectFacts
 from headrace.builder.making import Making, refuse_moved
 from headrace.builder.outcome import Request
@@ -24,7 +23,6 @@ from headrace.declarations.source import Source
 from headrace.engine.noise import equal_but_for_noise
 from headrace.engine.session import parquet, show_files
 from headrace.engine.slices import Slice, slice_of
-from headrace.engine.validation import validate
 from headrace.engine.workbench import Workbench
 from headrace.lineage.plan import Edge, Step
 from headrace.store.atomic import disk_errors
@@ -79,8 +77,7 @@ class PartitionMaking(Making):
             draft = folder / "object"
             draft.mkdir()
             with self._bench(folder, draft) as bench:
-                made = compute(self._declaration, bench)
-                checked = validate(self._declaration, bench.main_table, bench.connection)
+                made, _, checked = self._checked(bench)
                 self._refuse_moved()
                 sums = {path.name: table_sums(bench.connection, parquet(path)) for path in draft.glob("*.parquet")}
                 part = Partition(

@@ -13,7 +13,7 @@ from headrace.declarations.partitions import Partitions, partitions_of
 from headrace.lineage.canonical import digest
 from headrace.lineage.partitioned import own_parts, partition_fingerprint
 from headrace.lineage.plan import Version
-from headrace.lineage.reads import SCHEMA, Reading, Reads
+from headrace.lineage.reads import SCHEMA, Reading, Reads, column_names
 from headrace.store.manifest import MAIN_TABLE
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class _Seen:
         self._partitions = partitions
         self._probe = edges.probe
         known = [name for name, _ in version.columns]
-        missing = [name for name in reads or () if name not in (*known, SCHEMA)]  # the reader fails on them
+        missing = [name for name in column_names(reads) or () if name not in known]  # the reader fails on them
         self._more = [version.columns if SCHEMA in (reads or ()) else None, missing]
         kinds = {name: kind for name, kind in version.columns}  # noqa: C416  pairs are lists
         self._columns = [[name, kinds[name]] for name in (known if reads is None else reads) if name in kinds]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,11 +12,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from headrace.declarations.base import Declaration
-from headrace.errors import ProjectError
+from headrace.declarations.feature_service import FeatureService
+from headrace.errors import DeclarationError, ProjectError
 from headrace.lineage.bytecode import discard_racy_bytecode
 from headrace.lineage.fingerprint import parts_of
-from headrace.lineage.graph import Graph, declarations_in
-from headrace.settings import find_root, read_settings
+from headrace.lineage.graph import Graph, declarations_in, services_in
+from headrace.settings import Settings, check_environment, find_root, read_settings
 from headrace.store.files import FileHashes
 from headrace.store.store import Store
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from headrace.builder.edges import Edges
     from headrace.builder.statements import Statements
     from headrace.engine.sessions import Sessions
-
-_ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +37,7 @@ class Project:
         store_folder, data_folder: versions, and raw data that relative source paths start from.
         environment: whose refs are read and moved.
         memory: the limit of a DuckDB instance, such as "8GB"; empty for a share of the machine's.
+        services: the feature services; None where the declarations are not loaded.
     """
 
     root: Path
@@ -47,10 +46,15 @@ class Project:
     data_folder: Path
     environment: str = "dev"
     memory: str = ""
+    services: tuple[FeatureService, ...] | None = None
 
     @cached_property
     def store(self) -> Store:
         return Store(self.store_folder)
+
+    @cached_property
+    def settings(self) -> Settings:
+        return read_settings(self.root)
 
     @cached_property
     def file_hashes(self) -> FileHashes:
@@ -104,18 +108,30 @@ def load_project(start: Path | None = None, environment: str | None = None) -> P
 def project_from(declared: ModuleType | Iterable[Declaration], root: Path, environment: str | None = None) -> Project:
     """A project of the declarations in a package, or of those given, with the settings found at `root`."""
     settings = read_settings(root)
-    environment = environment or settings.environment
-    if not _ENVIRONMENT.fullmatch(environment):
-        raise ProjectError(f"environment {environment!r} cannot be used as a name. Use letters, digits, _ and -.")
-    declarations = declarations_in(declared) if isinstance(declared, ModuleType) else declared
+    environment = check_environment(environment or settings.environment)
+    found = list(declarations_in(declared) if isinstance(declared, ModuleType) else declared)
+    given = services_in(declared) if isinstance(declared, ModuleType) else found
+    services = _distinct(one for one in given if isinstance(one, FeatureService))
+    views = [view for service in services for view in service.listed.views]
     return Project(
         root=root,
-        graph=Graph(declarations),
+        graph=Graph([*(one for one in found if not isinstance(one, FeatureService)), *views]),
         store_folder=root / settings.store,
         data_folder=root / settings.data,
         environment=environment,
         memory=settings.memory,
+        services=services if found else None,
     )
+
+
+def _distinct(services: Iterable[FeatureService]) -> tuple[FeatureService, ...]:
+    """Each once; two of one name would be described in one file."""
+    found: dict[str, FeatureService] = {}
+    for one in services:
+        if found.setdefault(one.name, one) != one:
+            problem = "two different services have this name."
+            raise DeclarationError(one.where, problem, fix="Rename one, or keep the newest version only.")
+    return tuple(found.values())
 
 
 def _import_assets(root: Path, name: str) -> ModuleType:

@@ -5,16 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from headrace.builder.project import Project
+from headrace.declarations.published import Published
 from headrace.declarations.source import Source
+from headrace.engine.published_tables import published_parts
 from headrace.engine.source_files import files_by_label, source_files
 from headrace.errors import SourceError
 from headrace.lineage.canonical import digest
+from headrace.store.pushed import PushLog
+
+PUSHED = "pushed rows"
 
 
-def raw_parts(project: Project, source: Source) -> dict[str, str]:
+def raw_parts(project: Project, source: Source) -> dict[str, Any]:
     """What stands for a source's content, by name; raises SourceError for what cannot be read."""
+    if isinstance(source, Published):
+        return published_parts(source)
+    if source.function is not None:
+        from headrace.engine.source_functions import function_parts
+
+        return function_parts(source)
     if source.database is not None:
         from headrace.engine.source_tables import table_parts
 
@@ -23,7 +35,22 @@ def raw_parts(project: Project, source: Source) -> dict[str, str]:
     if source.images:
         images = [path for path in _images(project, source, hashes) if path.is_file()]
         hashes |= _hashes(project, source, images)
-    return {f"file {_name(project, path)}": content for path, content in hashes.items()}
+    files = {f"file {_name(project, path)}": content for path, content in hashes.items()}
+    return files | _pushed_parts(project, source)
+
+
+def _pushed_parts(project: Project, source: Source) -> dict[str, str]:
+    """What stands for the rows pushed so far: how many pushes there were, and a digest of them."""
+    files = PushLog(project.store_folder, source.name).files() if source.push else {}
+    if not files:
+        return {}
+    hashes = _hashes(project, source, [*files.values()])
+    return {PUSHED: f"{max(files)} {digest([hashes[path] for path in files.values()])}"}
+
+
+def pushes_in(parts: Mapping[str, str]) -> int:
+    """How many pushes are in the parts of a source."""
+    return int(str(parts.get(PUSHED, "0")).partition(" ")[0])
 
 
 def raw_partitions(project: Project, source: Source, parts: Mapping[str, str]) -> dict[str, dict[str, str]]:

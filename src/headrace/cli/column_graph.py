@@ -11,6 +11,7 @@ from headrace.lineage.column_lineage import EVERY, FITTED_TABLE, Lineage
 
 if TYPE_CHECKING:
     from headrace.builder.project import Project
+    from headrace.declarations.published import Published
     from headrace.lineage.graph import Graph
 
 Table = tuple[Sequence[str], Lineage]
@@ -21,12 +22,19 @@ class ColumnGraph:
     """The column lineage of the current versions.
 
     A node is a column, `asset.column`; all columns of an asset, `asset.*`; the number of its rows, `asset`; or the
-    files of a source, `file orders/*.csv`.
+    files of a source, `file orders/*.csv`. Columns of other projects are `features/spend.total of ../shop`; what
+    these come from, and what a published table here comes from, is asked of `elsewhere`.
     """
 
-    def __init__(self, graph: Graph, table_of: Callable[[str], Table | None]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        table_of: Callable[[str], Table | None],
+        elsewhere: Callable[[str], list[str] | None] = lambda node: None,
+    ) -> None:
         self._graph = graph
         self._table_of = table_of
+        self._elsewhere = elsewhere
         self._tables: dict[str, Table] = {}
 
     def require(self, asset: str, column: str) -> None:
@@ -44,6 +52,9 @@ class ColumnGraph:
 
     def made_from(self, name: str) -> list[Link]:
         """What a node comes from, values first."""
+        beyond = self._elsewhere(name)
+        if beyond is not None:
+            return [Link(one) for one in beyond]
         asset, dot, column = name.partition(".")
         files = _files(self._graph, asset)
         if files or asset not in self._graph.nodes:
@@ -173,17 +184,53 @@ def _mentions(origins: Sequence[str], name: str) -> bool:
 
 def _files(graph: Graph, asset: str) -> list[str]:
     """Where the data of a source comes from, as one node."""
+    from headrace.declarations.published import Published
     from headrace.declarations.source import Source
 
     source = graph.nodes.get(asset)
-    if not isinstance(source, Source):
-        return []
-    return [f"file {source.origin}"]
+    if isinstance(source, Published):
+        return [source.origin]
+    return [f"file {source.origin}"] if isinstance(source, Source) else []
 
 
 def file_links(graph: Graph, asset: str) -> list[Link]:
     """What an asset is made from, a source from its files."""
     return [Link(one) for one in (*_files(graph, asset), *graph.upstream.get(asset, ()))]
+
+
+class Elsewhere:
+    """The lineage of published tables in the projects that they come from."""
+
+    _OF = " of "
+
+    def __init__(self, graph: Graph) -> None:
+        from headrace.declarations.published import Published
+
+        self._sources = {key: one for key, one in graph.nodes.items() if isinstance(one, Published)}
+        self._projects = {f"{one.project} ({one.environment})": one for one in self._sources.values()}
+
+    def made_from(self, node: str) -> list[str] | None:
+        """What a node comes from; None where it is no published table, nor a column of another project."""
+        asset, _, column = node.partition(".")
+        source = self._sources.get(asset)
+        if source is not None and column:
+            place = f"{source.project} ({source.environment})"
+            return [f"{source.asset}.{column}{self._OF}{place}"]
+        name, _, place = node.partition(self._OF)
+        known = self._projects.get(place)
+        return None if known is None else [f"{one}{self._OF}{place}" for one in self._origins(known, name)]
+
+    def _origins(self, source: Published, name: str) -> list[str]:
+        from pathlib import Path
+
+        from headrace.builder.sharing import lineage_there
+
+        asset, _, column = name.partition(".")
+        lineage = lineage_there(Path(source.store), source.environment, asset)
+        if lineage is None:
+            return []
+        asked = lineage.values if column == EVERY else [column]
+        return list(_union(lineage.values, asked)) or list(_union(lineage.rows, asked))
 
 
 def column_graph(project: Project) -> ColumnGraph:
@@ -199,4 +246,4 @@ def column_graph(project: Project) -> ColumnGraph:
         lineage = lineage_of(project, manifest)
         return list(dict.fromkeys([*(name for name, _ in manifest.columns), *lineage.values])), lineage
 
-    return ColumnGraph(project.graph, table_of)
+    return ColumnGraph(project.graph, table_of, Elsewhere(project.graph).made_from)

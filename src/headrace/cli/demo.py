@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING, Any
 from headrace.cli.build import build_and_record, exit_code, summary
 from headrace.cli.console import STYLES, heading, say
 from headrace.cli.format import cell, short, table
+from headrace.declarations.feature_service import FeatureService, as_tuple
 from headrace.errors import HeadraceError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pyarrow as pa
+
     from headrace.builder.build import Report
     from headrace.builder.project import Project
     from headrace.declarations.cascade import Cascade
@@ -21,9 +26,12 @@ _NEXT = (
     ("headrace show recommend", "everything about one asset"),
     ("headrace lineage orders.amount --down", "what is made from a column"),
     ('headrace sql "from features.customer_activity"', "any query over the current tables"),
+    ("headrace features search spend", "which features there are, and who reads them"),
     ("headrace predict recommend --input ROWS.parquet", "answers for rows of a file"),
+    ("headrace serve", "features over HTTP"),
     ("headrace dev", "the same in Dagster's webserver"),
 )
+_REQUESTED = 60.0  # what the asker hands in: the value of a basket
 
 
 def run() -> int:
@@ -102,28 +110,49 @@ def _print_answers(project: Project, cascade: Cascade) -> None:
 
     bundle = current_bundle(project, cascade.key)
     last = cascade.stages[-1]
-    names, rows, answers = _sample(project, bundle, last)
+    rows = _test_rows(project, last.matrix.rows.key)
+    answers = bundle.predict(rows)
     heading(f"Three rows of the test split of {last.matrix.rows.key}, answered by {cascade.key}")
-    truth = zip(names, zip(*rows, strict=True), strict=True)
+    names = [*last.matrix.rows.keys, last.target]
+    truth = ((name, rows[name].to_pylist()) for name in names)
     said = ((f"-> {name}", answers[name].to_list()) for name in answers.columns)
     shown = [[name, *map(cell, values)] for name, values in (*truth, *said)]
     for line in table(["", *(f"row {number}" for number in range(1, len(rows) + 1))], shown, "  "):
         say(line)
+    for service in as_tuple(last.matrix.rows.features):
+        if isinstance(service, FeatureService):
+            found = _print_online(project, service, rows.to_pylist()[-1])
+            answer = bundle.row_predictor()(found)
+            say(f"  -> {', '.join(f'{name} {cell(answer[name])}' for name in answer if name.startswith(last.target))}")
 
 
-def _sample(project: Project, bundle: Any, last: Any) -> tuple[list[str], list[tuple[Any, ...]], Any]:
+def _test_rows(project: Project, key: str) -> pa.Table:
     from headrace.engine.session import MAIN_TABLE, connect, parquet
-    from headrace.store.digests import quote
 
-    key = last.matrix.rows.key
     version = project.store.current(key, project.environment).version
     path = project.store.folder(key, version) / MAIN_TABLE
-    names = [*last.matrix.rows.keys, last.target]
-    query = f"select * from {parquet(path)} where split = 'test' limit 3"
     with connect() as connection:
-        rows = connection.sql(query).to_arrow_table()
-        shown = connection.sql(f"select {', '.join(map(quote, names))} from ({query})").fetchall()
-    return names, shown, bundle.predict(rows)
+        return connection.sql(f"select * from {parquet(path)} where split = 'test' limit 3").to_arrow_table()
+
+
+def _print_online(project: Project, service: FeatureService, row: Mapping[str, Any]) -> dict[str, Any]:
+    """What the online store has for the entities of a row, at the last moment that the data tell of."""
+    from headrace.serving.feature_store import FeatureStore
+
+    with FeatureStore(project.root, project.environment) as store:
+        described = store.service(service.name)
+        asked = {name: row[name] for name, _ in described.keys}
+        request = dict.fromkeys((name for name, _ in described.requests), _REQUESTED)
+        known = (store.online_store.describe(read.view) for read in described.reads)
+        at = max((one.latest for one in known if one is not None and one.latest is not None), default=None)
+        found = store.online(service, asked, request, at=at)
+    entity = ", ".join(f"{name} {value}" for name, value in {**asked, **request}.items())
+    moment = f" as of {at:%Y-%m-%d %H:%M} UTC" if at else ""
+    heading(f"Service {service.name}, read from the online store{moment}: {entity}")
+    rows = [[name, cell(value), found.status()[name]] for name, value in found[0].items()]
+    for line in table(["feature", "value", "status"], rows, "  "):
+        say(line)
+    return found[0]
 
 
 def main() -> int:

@@ -10,8 +10,8 @@ from headrace.cli.format import cell, table
 # Parts of metrics and splits in the order in which they are read; all others follow.
 _ORDER = ("rows", "end to end", "out of fold", "train", "validation", "test")
 
-# Shown elsewhere: by `headrace lineage`, by `headrace explain`, and as the version's inputs.
-_ELSEWHERE = ("column lineage", "row lineage", "statement", "reasons", "members")
+# Shown elsewhere: by `headrace lineage`, by `headrace explain`, as the version's inputs; or how a snapshot is read.
+_ELSEWHERE = ("column lineage", "row lineage", "statement", "reasons", "members", "online")
 
 
 def detail_lines(details: Mapping[str, Any]) -> list[str]:

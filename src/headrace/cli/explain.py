@@ -101,9 +101,9 @@ def _origin_json(origin: Origin) -> dict[str, Any]:
 
 
 def _columns(reads: Reads) -> list[str] | None:
-    from headrace.lineage.reads import SCHEMA
+    from headrace.lineage.reads import column_names
 
-    return None if reads is None else [name for name in reads if name != SCHEMA]
+    return column_names(reads)
 
 
 def _print(found: Explanation) -> None:

@@ -45,7 +45,7 @@ def message_of(error: Exception) -> str:
 
 def _meant(error: UnknownAsset) -> str:
     """The key whose part after the first slash is nearest: people leave the first part out."""
-    tails = {key.partition("/")[2]: key for key in error.known}
+    tails = {key.partition("/")[2]: key for key in reversed(error.known)}  # of equals the first
     found = closest(error.given, tails)
     return f" Did you mean {tails[found]!r}?" if found else ""
 

@@ -31,6 +31,8 @@ def run(given: argparse.Namespace) -> int:
         ("headrace plan", "what would be built, and why"),
         ("headrace build", "build it: from raw files to a cascade of models"),
         ("headrace show recommend", "how good it is"),
+        ("headrace features", "the features, and who reads them"),
+        ("headrace serve", "features over HTTP, as of now"),
         ("headrace dev", "the same in Dagster's webserver"),
     ):
         say(f"  {command.ljust(24)}  {meaning}")

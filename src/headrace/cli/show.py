@@ -32,7 +32,7 @@ def run(given: argparse.Namespace) -> int:
 def _show_all(project: Project, given: argparse.Namespace) -> int:
     from headrace.builder.planning import plan_project
 
-    plan = plan_project(project)
+    plan = plan_project(project, governed=False)
     versions = project.store.refs(project.environment).current()
     shown = [
         (plan.steps[key], project.store.load(key, versions[key]) if key in versions else None)
@@ -79,11 +79,13 @@ def _show_one(project: Project, given: argparse.Namespace) -> int:
 
 
 def _preview(project: Project, manifest: Manifest, count: int) -> list[tuple[Any, ...]]:
+    from headrace.builder.sensitivity import Sensitivity, mask
     from headrace.engine.session import MAIN_TABLE, connect, parquet
 
     path = project.store.folder(manifest.asset, manifest.version) / MAIN_TABLE
     with connect() as connection:
-        return connection.sql(f"select * from {parquet(path)} limit {count}").fetchall()
+        rows = connection.sql(f"select * from {parquet(path)} limit {count}").fetchall()
+    return mask(rows, [name for name, _ in manifest.columns], Sensitivity(project).of(manifest))
 
 
 def _whole(project: Project, manifest: Manifest, rows: list[tuple[Any, ...]]) -> dict[str, Any]:

@@ -38,11 +38,20 @@ class FeatureView(Declaration):
         features: column names, `{name: column}`, or `{name: Aggregate}`; `{window}` in a name stands for the window.
         timestamp: when a value became true; by default the source's. Without one the values hold for all time.
         created: when a value became known; rows created after a training row's time are hidden from it.
+        until: in a table with validities, such as a slowly changing dimension, when a row ceased to hold, that moment
+            not included; null is still. From then until the next row of its key begins, features are null.
         ttl: how long a value holds, and how far an aggregate without a window looks back; None is for ever.
         schema: a pandera.polars schema of the result.
         partitions: compute it part by part, as its source is: hr.Daily(start="2024-01-01") or such. Its column is by
             default the timestamp; rows that belong to another partition than the one being computed are left out.
         lookback: how far before a partition SQL and Python look, such as "7d"; windows and ttl say so themselves.
+        index: whether an index is kept beside it, the asset `indexes/<view>`, with which many rows are joined faster.
+        every: it is refreshed in steps of this length, such as "1h", counted from 1970 in UTC: a row then sees what was
+            known at the last step at or before its time, as someone who is served does. None: at its very time.
+        online: whether its values are kept in the online store, by the asset `online/<view>`.
+        sensitive: columns that are not shown or served, beside those that come from sensitive columns of its inputs.
+        version: what its readers rely on: as long as it stays, no column may be dropped or change its type. None: no
+            such promise.
 
     >>> FeatureView("activity", entity=None, source=Source("orders", path="o.csv"), features={"n": Aggregate("count")})
     Traceback (most recent call last):
@@ -54,11 +63,17 @@ class FeatureView(Declaration):
     features: Sequence[str] | Mapping[str, str | Aggregate] | None = field(default=None, compare=False)
     timestamp: str | None = None
     created: str | None = None
+    until: str | None = None
     ttl: str | None = None
     schema: Any = field(default=None, compare=False)
     partitions: Partitions | None = None
     lookback: str | None = None
     derivation: Derivation | None = None
+    index: bool = field(default=False, compare=False)
+    every: str | None = None
+    online: bool = field(default=False, compare=False)
+    sensitive: Sequence[str] = field(default=(), compare=False)
+    version: int | None = field(default=None, compare=False)
     rules: Any = field(init=False, default=None, repr=False, hash=False)
     windowed: tuple[WindowedFeature, ...] = field(init=False, default=(), repr=False)
     selected: tuple[tuple[str, str], ...] | None = field(init=False, default=None, repr=False)
@@ -76,7 +91,8 @@ class FeatureView(Declaration):
                 fix = "Give an hr.Entity, several, or None."
                 raise DeclarationError(self.where, f"entity is a {type(one).__name__}, {one!r}.", fix=fix)
         self._set(entity=entities, schema=resolve_schema(self.where, self.schema))
-        self._set(rules=describe_schema(self.schema))
+        self._set(rules=describe_schema(self.schema), sensitive=names(self.where, "sensitive", self.sensitive))
+        self._check_version()
         if (self.source is None) == (self.derivation is None):
             fix = "Give source= and features=, or decorate a function with @hr.feature_view."
             raise DeclarationError(self.where, "needs either a source or a function.", fix=fix)
@@ -88,7 +104,15 @@ class FeatureView(Declaration):
         self._read_features()
         self._check_columns()
         self._check_ttl()
+        self._check_every()
         self._check_partitions()
+        self._check_until()
+
+    def _check_version(self) -> None:
+        version = self.version
+        if version is not None and (isinstance(version, bool) or not isinstance(version, int) or version < 1):
+            fix = "Give 1, 2, 3 and so on; raise it when a column is dropped or changes its type."
+            raise DeclarationError(self.where, f"version {version!r} is not a whole number from 1.", fix=fix)
 
     def _source_created(self) -> str | None:
         """Of aggregates only the events know when they were recorded."""
@@ -118,7 +142,7 @@ class FeatureView(Declaration):
 
     def _check_columns(self) -> None:
         table = self.source.columns() if self.source is not None else self.columns_of_schema()
-        mentioned = [*self.keys, *filter(None, (self.timestamp, self.created))]
+        mentioned = [*self.keys, *filter(None, (self.timestamp, self.created, self.until))]
         mentioned += [one.column for one in self.windowed if one.column is not None]
         mentioned += [column for _, column in self.selected or ()]
         require_known(self.where, "column", mentioned, table)
@@ -129,6 +153,18 @@ class FeatureView(Declaration):
         if clash:
             raise DeclarationError(self.where, f"feature {clash[0]!r} is also a key or a time.", fix="Rename it.")
 
+        require_known(self.where, "column", self.sensitive, self.columns())
+
+    def _check_until(self) -> None:
+        if self.until is None:
+            return
+        if self.selected is None or self.timestamp is None:
+            fix = "Only columns of a source with a timestamp have one; of other views, end the rows in SQL."
+            raise DeclarationError(self.where, f"has until={self.until!r}.", fix=fix)
+        if self.partitions is not None:
+            fix = "A row may end in another partition than it began in. Leave them out."
+            raise DeclarationError(self.where, "has until= and partitions.", fix=fix)
+
     def _check_ttl(self) -> None:
         ttl = self.lifetime
         if ttl is not None and self.timestamp is None:
@@ -138,6 +174,12 @@ class FeatureView(Declaration):
             if ttl is not None and one.length is not None and one.length > ttl:
                 fix = "Lengthen the ttl or shorten the window."
                 raise DeclarationError(self.where, f"window {one.window!r} is longer than ttl {self.ttl!r}.", fix=fix)
+
+    def _check_every(self) -> None:
+        if self.every is not None and not parse_duration(self.every, f"{self.where}.every"):
+            raise DeclarationError(self.where, f"every {self.every!r} has no length.", fix="As in every='1h'.")
+        if self.every is not None and self.timestamp is None:
+            raise DeclarationError(self.where, "has every= but no timestamp.", fix="Give it a timestamp, or no every.")
 
     def _check_partitions(self) -> None:
         partitions = resolve_partitions(self.where, self.partitions, self.timestamp)
@@ -180,8 +222,19 @@ class FeatureView(Declaration):
         return (parse_duration(self.ttl, self.where) or None) if self.ttl is not None else None
 
     @property
+    def step(self) -> timedelta | None:
+        """The length of the steps in which it is refreshed."""
+        return None if self.every is None else parse_duration(self.every, self.where)
+
+    @property
     def inputs(self) -> tuple[Declaration, ...]:
         return self.derivation.inputs if self.derivation else (self.source,) if self.source else ()
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The columns that tell the events of its windows apart, where they can be corrected by a push."""
+        source = self.source
+        return tuple(source.keys) if self.windowed and isinstance(source, Source) and source.push else ()
 
     def columns_of_schema(self) -> tuple[str, ...] | None:
         return None if self.schema is None else schema_columns(self.schema)
@@ -209,6 +262,10 @@ class FeatureView(Declaration):
         """Its features under other key columns of the asking rows: `view.on({"airport": "origin"}, prefix="from_")`."""
         return FeatureSelection(self, None, tuple(keys.items()), prefix)
 
+    def renamed(self, features: Mapping[str, str]) -> FeatureSelection:
+        """Its features, some under other names: `view.renamed({"spend_30d": "spend"})`."""
+        return FeatureSelection(self).renamed(features)
+
     def data(self) -> dict[str, Any]:
         return {
             "keys": list(self.keys),
@@ -216,29 +273,44 @@ class FeatureView(Declaration):
             "timestamp": self.timestamp,
             "created": self.created,
             "ttl": self.ttl,
+            **({"until": self.until} if self.until else {}),
             "schema": self.rules,
             "order": [name for name, _ in self.selected or ()] or [one.name for one in self.windowed],
             **({"partitions": self.partitions.data(), "lookback": self.lookback} if self.partitions else {}),
             **{f"feature {name}": column for name, column in self.selected or ()},
-            **{f"feature {one.name}": [one.function, one.column, one.window, one.where] for one in self.windowed},
+            **{f"feature {one.name}": one.definition for one in self.windowed},
         }
 
 
 @dataclass(frozen=True)
 class FeatureSelection:
-    """Part of a view's features, possibly under other keys and with a prefix to their names."""
+    """Part of a view's features, possibly under other keys, with other names or with a prefix to them."""
 
     view: FeatureView
     chosen: tuple[str, ...] | None = None
     mapping: tuple[tuple[str, str], ...] = ()
     prefix: str = ""
+    renames: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
-        require_known(self.view.where, "feature", self.chosen or (), self.view.feature_names())
+        renamed = [name for name, _ in self.renames]
+        require_known(self.view.where, "feature", (*(self.chosen or ()), *renamed), self.view.feature_names())
+        require_known(self.view.where, "feature", renamed, self.chosen)
         require_known(self.view.where, "key", [key for key, _ in self.mapping], self.view.keys)
 
     def __getitem__(self, chosen: str | tuple[str, ...]) -> FeatureSelection:
-        return FeatureSelection(self.view, names(self.view.where, "features", chosen), self.mapping, self.prefix)
+        picked = names(self.view.where, "features", chosen)
+        renames = tuple(pair for pair in self.renames if pair[0] in picked)
+        return FeatureSelection(self.view, picked, self.mapping, self.prefix, renames)
+
+    def on(self, keys: Mapping[str, str], prefix: str = "") -> FeatureSelection:
+        """The same features under other key columns of the asking rows."""
+        return FeatureSelection(self.view, self.chosen, tuple(keys.items()), prefix or self.prefix, self.renames)
+
+    def renamed(self, features: Mapping[str, str]) -> FeatureSelection:
+        """The same features, some under other names, which get no prefix."""
+        names(self.view.where, "renamed features", features.values())
+        return FeatureSelection(self.view, self.chosen, self.mapping, self.prefix, tuple(features.items()))
 
     @property
     def keys(self) -> tuple[tuple[str, str], ...]:
@@ -249,7 +321,8 @@ class FeatureSelection:
     def features(self, known: Sequence[str] | None = None) -> tuple[tuple[str, str], ...] | None:
         """Pairs of (output name, feature of the view); `known` supplies the view's features once data is read."""
         found = self.chosen or self.view.feature_names() or known
-        return None if found is None else tuple((self.prefix + name, name) for name in found)
+        renamed = dict(self.renames)
+        return None if found is None else tuple((renamed.get(name, self.prefix + name), name) for name in found)
 
     def data(self) -> dict[str, Any]:
         """What decides the joined columns; the view's content does not tell how it is read at another moment."""
@@ -261,10 +334,12 @@ class FeatureSelection:
             "features": chosen,
             "keys": [list(pair) for pair in self.keys],
             "prefix": self.prefix,
+            **({"renames": [list(pair) for pair in self.renames]} if self.renames else {}),
             "timestamp": view.timestamp,
             "created": view.created,
             "ttl": view.ttl,
-            "windows": [[one.name, one.function, one.column, one.window, one.where] for one in read],
+            **({"every": view.every} if view.every else {}),
+            "windows": [[one.name, *one.definition] for one in read],
         }
 
 
@@ -282,6 +357,11 @@ def feature_view(
     refresh: Refresh | str | None = None,
     partitions: Partitions | None = None,
     lookback: str | None = None,
+    index: bool = False,
+    every: str | None = None,
+    online: bool = False,
+    sensitive: Sequence[str] = (),
+    version: int | None = None,
 ) -> Callable[[Callable[..., Any]], FeatureView]:
     """Make a FeatureView of a function whose parameters stand for the declarations it reads.
 
@@ -313,6 +393,11 @@ def feature_view(
             refresh=refresh,
             partitions=partitions,
             lookback=lookback,
+            index=index,
+            every=every,
+            online=online,
+            sensitive=sensitive,
+            version=version,
         )
 
     return declare

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
 from headrace.declarations.base import Declaration, names, require_known
+from headrace.declarations.duration import parse_duration
 from headrace.declarations.partitions import Partitions, path_format, resolve_partitions
 from headrace.declarations.schema import describe_schema, resolve_schema, schema_columns
 from headrace.declarations.selection import ColumnSelection
@@ -44,6 +45,10 @@ class Source(Declaration):
         partitions: hr.Hourly, hr.Daily, hr.Monthly or hr.ByKey; then only what a new or changed file holds is read.
             With `{partition}` in the path, as in `orders/{partition}.csv` or `{partition:%Y/%m}/*.csv`, each file
             belongs to one; without it, rows are told apart by their column.
+        push: whether rows may be pushed to it, beside its files: see docs/online.md. Of rows with equal keys the one
+            with the greatest (timestamp, created) then counts, when one of them was pushed.
+        function, changed, every: instead of a path, a function that gives the rows; see hr.source.
+        sensitive: columns that are followed through lineage and not shown or served, see docs/governance.md.
 
     >>> Source("orders", path="orders.xyz")
     Traceback (most recent call last):
@@ -64,6 +69,11 @@ class Source(Declaration):
     query: str | None = None
     database_type: str | None = None
     partitions: Partitions | None = None
+    push: bool = False
+    function: Callable[[], Any] | None = field(default=None, compare=False)
+    changed: Callable[[], Any] | None = field(default=None, compare=False)
+    every: str | None = None
+    sensitive: Sequence[str] = field(default=(), compare=False)
     rules: Any = field(init=False, default=None, repr=False, hash=False)
 
     kind = "sources"
@@ -74,12 +84,14 @@ class Source(Declaration):
         super().__post_init__()
         self._set(path=str(self.path), keys=names(self.where, "keys", self.keys))
         self._set(images=names(self.where, "images", self.images), null_values=tuple(self.null_values))
+        self._set(sensitive=names(self.where, "sensitive", self.sensitive))
         self._check_place()
         self._set(format=self._resolve_format(), schema=resolve_schema(self.where, self.schema))
         self._set(rules=describe_schema(self.schema))
         self._check_partitions()
+        self._check_push()
         parted = self.partitions.column if self.partitions else None
-        mentioned = [*self.keys, *self.images, *filter(None, (self.timestamp, self.created, parted))]
+        mentioned = [*self.keys, *self.images, *self.sensitive, *filter(None, (self.timestamp, self.created, parted))]
         require_known(self.where, "column", mentioned, self.columns())
 
     def _check_partitions(self) -> None:
@@ -87,17 +99,35 @@ class Source(Declaration):
         path_format(self.where, self.path, self.partitions)
         if self.partitions is None:
             return
-        if self.database is not None:
-            fix = "Leave them out, or export the table as files."
+        if not self.path:
+            fix = "Leave them out, or export the rows as files."
             raise DeclarationError(self.where, "has partitions, which only files have.", fix=fix)
         if self.images:
             fix = "Put the images into a source of their own, without partitions."
             raise DeclarationError(self.where, "has partitions and images.", fix=fix)
 
+    def _check_push(self) -> None:
+        if not self.push:
+            return
+        if self.timestamp is None:
+            fix = "Say timestamp=: which of two rows is newer is told by it."
+            raise DeclarationError(self.where, "takes pushes but has no timestamp.", fix=fix)
+        given = {"no files": not self.path, "partitions": self.partitions, "images": self.images}
+        for what in (name for name, value in given.items() if value):
+            fix = "Push to a source of files without partitions or images."
+            raise DeclarationError(self.where, f"takes pushes but has {what}.", fix=fix)
+
     def _check_place(self) -> None:
-        """Its rows are either in files or in a database."""
-        if bool(self.path) == (self.database is not None):
+        """Its rows are either in files or in a database, or a function gives them."""
+        if self.function is not None and not self.path and self.database is None:
+            self._refuse_file_options("a function")
+            if self.every is not None and not parse_duration(self.every, self.where):
+                raise DeclarationError(self.where, f"every={self.every!r} is no time at all.", fix='Give "1h", say.')
+            return
+        if self.function is not None or bool(self.path) == (self.database is not None):
             raise DeclarationError(self.where, "needs either a path or a database.", fix=_PLACES)
+        for name in (name for name in ("changed", "every") if getattr(self, name) is not None):
+            raise DeclarationError(self.where, f"has {name}= but no function.", fix="Files are compared by content.")
         given = [name for name in ("table", "query", "database_type") if getattr(self, name) is not None]
         if self.database is not None:
             self._read_database()
@@ -116,16 +146,16 @@ class Source(Declaration):
                 self.where, f"table {self.table!r} is no name.", fix='Write "main.orders", or query=.'
             )
         self._set(query=inspect.cleandoc(self.query).rstrip("; \n") if self.query is not None else None)
-        self._refuse_file_options()
+        self._refuse_file_options("a database")
 
-    def _refuse_file_options(self) -> None:
+    def _refuse_file_options(self, place: str) -> None:
         given = {
             "format": self.format not in (None, self.database_type),
             "images": self.images,
             "null_values": self.null_values != ("",),
         }
         for name in (name for name, value in given.items() if value):
-            raise DeclarationError(self.where, f"{name}= is for files, not for a database.", fix="Leave it out.")
+            raise DeclarationError(self.where, f"{name}= is for files, not for {place}.", fix="Leave it out.")
 
     def _resolve_database_type(self, database: str) -> str:
         if self.database_type is None:
@@ -140,6 +170,8 @@ class Source(Declaration):
         if self.database is not None:
             self._set(database_type=self._resolve_database_type(self.database))
             return str(self.database_type)
+        if self.function is not None:
+            return "function"
         if self.format is not None:
             if self.format not in FORMATS.values():
                 raise UnknownName(self.where, "format", self.format, set(FORMATS.values()))
@@ -153,6 +185,8 @@ class Source(Declaration):
     @property
     def origin(self) -> str:
         """Where its rows come from, for people: the path, or the database with its table."""
+        if self.function is not None:
+            return f"{self.function.__name__}()"
         return self.path if self.database is None else f"{self.database} ({self.table or 'query'})"
 
     def columns(self) -> tuple[str, ...] | None:
@@ -165,6 +199,8 @@ class Source(Declaration):
     def data(self) -> dict[str, Any]:
         if self.database is not None:
             return {**self._place(), **self._rows()}
+        if self.function is not None:
+            return {"every": self.every, **self._rows()}
         return {
             "path": self.path,
             **self._rows(),
@@ -172,6 +208,7 @@ class Source(Declaration):
             "images": list(self.images),
             "null_values": list(self.null_values),
             **({"partitions": self.partitions.data()} if self.partitions else {}),
+            **({"push": True} if self.push else {}),
         }
 
     def _place(self) -> dict[str, Any]:

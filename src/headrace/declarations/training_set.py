@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from headrace.declarations.base import Declaration, names, require_known
+from headrace.declarations.feature_list import FeatureList
+from headrace.declarations.feature_service import FeatureService, as_tuple, expand
 from headrace.declarations.feature_view import FeatureSelection, FeatureView
+from headrace.declarations.index import Index, view_index
+from headrace.declarations.on_demand import OnDemand
 from headrace.declarations.source import Source
 from headrace.declarations.split import ColumnSplit, GroupSplit, Split, TimeSplit
 from headrace.errors import DeclarationError
@@ -23,10 +27,13 @@ class TrainingSet(Declaration):
         spine: the rows, a Source or FeatureView.
         label: the spine column or columns to predict; never usable as a feature.
         timestamp: the spine's time column, by default its own. Without one only timeless views can be joined.
-        features: views, parts of views (`view["a"]`), or views under other keys (`view.on(...)`).
+        features: views, parts of views (`view["a"]`), views under other keys (`view.on(...)`) or with other names
+            (`view.renamed(...)`), on-demand features, or a FeatureService. What on-demand features take besides is
+            joined and not kept; what they request is a column of the spine.
         keep: further spine columns to carry along as features. Nothing else of the spine is kept but its keys,
             timestamp, label and what joins and splits need, so a column known only afterwards cannot leak in.
         split: how rows are divided; without one, all rows are for training.
+        full_names: call each feature `view__feature`, so that equal names of two views stay apart.
 
     The table has the kept spine columns, the features, and `split` (`train`, `validation` or `test`).
     """
@@ -34,9 +41,11 @@ class TrainingSet(Declaration):
     spine: Source | FeatureView
     label: str | Sequence[str]
     timestamp: str | None = None
-    features: Sequence[FeatureView | FeatureSelection] = ()
+    features: Sequence[FeatureView | FeatureSelection | OnDemand | FeatureService] | FeatureService = ()
     keep: Sequence[str] = ()
     split: Split | None = None
+    full_names: bool = False
+    listed: FeatureList = field(init=False, compare=False, repr=False)
 
     kind = "training_sets"
     noun = "TrainingSet"
@@ -49,26 +58,26 @@ class TrainingSet(Declaration):
                 self.where, f"spine is a {type(self.spine).__name__}.", fix="Give a Source or FeatureView."
             )
         self._set(label=names(self.where, "label", self.label), keep=names(self.where, "keep", self.keep))
-        given = self.features
-        single = isinstance(given, FeatureView | FeatureSelection)
-        self._set(features=(given,) if single else tuple(given), timestamp=self.timestamp or self.spine.timestamp)
-        for one in self.features:
-            if not isinstance(one, FeatureView | FeatureSelection):
-                fix = "Give views or parts of views, as in features=[activity, profile['title']]."
-                named = one.where if isinstance(one, Declaration) else repr(one)
-                raise DeclarationError(self.where, f"{named} is no feature view.", fix=fix)
+        given = as_tuple(self.features)
+        self._set(features=given, listed=expand(self.where, given, self.full_names))
+        self._set(timestamp=self.timestamp or self.spine.timestamp)
         if self.split is not None and not isinstance(self.split, Split):
             fix = 'Give hr.TimeSplit(test="14d"), hr.GroupSplit("customer_id") or hr.ColumnSplit("fold").'
             raise DeclarationError(self.where, f"split is {self.split!r}.", fix=fix)
         if not self.label:
             raise DeclarationError(self.where, "has no label.", fix="Name the spine column to predict.")
         split_by = [self.split.column] if isinstance(self.split, ColumnSplit) else []
-        require_known(self.where, "spine column", (*self.spine_columns(), *split_by), self.spine.columns())
+        wanted = (*self.spine_columns(), *self.request_columns(), *split_by)
+        require_known(self.where, "spine column", wanted, self.spine.columns())
         self._check_times()
-        self._check_names()
+        self.listed.check(self.where, dict.fromkeys((*self.spine_columns(), SPLIT_COLUMN), "the spine"))
+        leaked = [name for name in self.request_columns() if name in self.labels]
+        if leaked:
+            fix = "What is to be predicted is not known when a model is asked."
+            raise DeclarationError(self.where, f"the label {leaked[0]!r} is requested by a feature.", fix=fix)
 
     def _check_times(self) -> None:
-        timed = [selection.view for selection in self.selections if selection.view.timestamp]
+        timed = [view for view in self.listed.views if view.timestamp]
         if timed and self.timestamp is None:
             fix = "Say timestamp=, the spine column with the moment each row asks at."
             raise DeclarationError(
@@ -77,21 +86,10 @@ class TrainingSet(Declaration):
         if isinstance(self.split, TimeSplit) and self.timestamp is None:
             raise DeclarationError(self.where, "is split by time but has no timestamp.", fix="Say timestamp=.")
 
-    def _check_names(self) -> None:
-        seen = dict.fromkeys((*self.spine_columns(), SPLIT_COLUMN), "the spine")
-        for selection in self.selections:
-            for name, _ in selection.features() or ():
-                if name in seen:
-                    fix = "Give one a prefix: view.on({}, prefix='x_')."
-                    raise DeclarationError(
-                        self.where, f"{name!r} comes from {seen[name]} and {selection.view.key}.", fix=fix
-                    )
-                seen[name] = selection.view.key
-
     @property
     def selections(self) -> tuple[FeatureSelection, ...]:
-        """Its features, each as a selection."""
-        return tuple(one if isinstance(one, FeatureSelection) else FeatureSelection(one) for one in self.features)
+        """The stored features that are its columns."""
+        return self.listed.selections
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -104,11 +102,17 @@ class TrainingSet(Declaration):
 
     @property
     def inputs(self) -> tuple[Declaration, ...]:
-        return tuple(dict.fromkeys((self.spine, *(selection.view for selection in self.selections))))
+        return tuple(dict.fromkeys((self.spine, *self.listed.views, *self.indexes)))
+
+    @property
+    def indexes(self) -> tuple[Index, ...]:
+        """The indexes of its views, where they have one."""
+        found = (view_index(view) for view in self.listed.views)
+        return tuple(index for index in found if index is not None)
 
     def spine_columns(self) -> tuple[str, ...]:
         """The spine columns it carries, each once: keys, join keys, timestamp, kept, split, labels."""
-        joined = [column for selection in self.selections for column, _ in selection.keys]
+        joined = self.listed.key_columns
         split_by = [self.split.by] if isinstance(self.split, GroupSplit) else []
         split_by += (
             [self.split.column] if isinstance(self.split, ColumnSplit) and self.split.column != SPLIT_COLUMN else []
@@ -116,14 +120,13 @@ class TrainingSet(Declaration):
         time = [self.timestamp] if self.timestamp else []
         return tuple(dict.fromkeys((*self.keys, *joined, *time, *self.keep, *split_by, *self.labels)))
 
+    def request_columns(self) -> tuple[str, ...]:
+        """The spine columns that on-demand features take; not kept unless they are named elsewhere."""
+        return tuple(one.name for one in self.listed.requests)
+
     def columns(self) -> tuple[str, ...] | None:
-        found: list[str] = [*self.spine_columns()]
-        for selection in self.selections:
-            features = selection.features()
-            if features is None:
-                return None
-            found += [name for name, _ in features]
-        return (*found, SPLIT_COLUMN)
+        features = self.listed.names()
+        return None if features is None else (*self.spine_columns(), *features, SPLIT_COLUMN)
 
     def data(self) -> dict[str, Any]:
         return {
@@ -132,8 +135,9 @@ class TrainingSet(Declaration):
             "timestamp": self.timestamp,
             "keep": list(self.keep),
             "split": self.split.data() if self.split else None,
-            "order": [selection.view.key for selection in self.selections],
+            "order": [one.view.key if isinstance(one, FeatureSelection) else one.where for one in self.listed.items],
             **self._readings(),
+            **{one.where: one.data() for one in self.listed.on_demand},
         }
 
     def _readings(self) -> dict[str, Any]:

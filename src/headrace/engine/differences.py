@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,30 @@ class TableDifference:
         return not (
             self.new_columns or self.gone_columns or self.retyped or self.added or self.removed or self.changed
         ) and not any(one.rounding for one in self.columns)
+
+
+def without_values(found: TableDifference, hidden: Collection[str], text: str) -> TableDifference:
+    """The same difference with `text` in place of the values of hidden columns, nulls apart."""
+
+    def masked(row: Row) -> Row:
+        return {name: text if name in hidden and value is not None else value for name, value in row.items()}
+
+    def told(column: ColumnDifference) -> ColumnDifference:
+        examples = tuple(replace(one, key=masked(one.key)) for one in column.examples)
+        if column.name not in hidden:
+            return replace(column, examples=examples)
+        said = tuple(
+            replace(one, before=None if one.before is None else text, now=None if one.now is None else text)
+            for one in examples
+        )
+        return replace(column, examples=said, largest=None, relative=None)
+
+    return replace(
+        found,
+        columns=tuple(told(one) for one in found.columns),
+        added_examples=tuple(masked(row) for row in found.added_examples),
+        removed_examples=tuple(masked(row) for row in found.removed_examples),
+    )
 
 
 def compare_tables(

@@ -13,18 +13,28 @@ from headrace.declarations.feature_view import FeatureView
 from headrace.engine.frames import Observed, read_frame
 from headrace.engine.session import parquet, write_parquet
 from headrace.engine.sql_columns import sql_columns
+from headrace.engine.validation import require_times
 from headrace.engine.windows import WindowFeature, WindowJoin, windows_sql
 from headrace.engine.workbench import Computed, Workbench
-from headrace.errors import HeadraceError, ValidationError, closest
+from headrace.errors import DeclarationError, HeadraceError, UnknownName, ValidationError, closest
 from headrace.store.digests import describe, quote
 
 EVENTS = "events.parquet"
+_ARITHMETIC = ("sum", "mean", "stddev", "quantile")
+_NO_NUMBERS = ("VARCHAR", "BLOB", "DATE", "TIME", "UUID", "STRUCT", "MAP")
 
 
 def compute_feature_view(view: FeatureView, bench: Workbench) -> Computed:
     """Write the view's rows, sorted by its keys and timestamp, so that point-in-time joins merge instead of sort."""
+    if view.derivation is None:
+        _check_columns(view, bench.connection)
     if view.windowed:
-        return _aggregates(view, bench)
+        try:
+            return _aggregates(view, bench)
+        except (duckdb.BinderException, duckdb.ParserException) as error:
+            raise HeadraceError(
+                f"{view.key}: DuckDB refused its aggregates: {error}\nNothing was published."
+            ) from error
     if view.derivation is None:
         _columns(view, bench)
     elif view.derivation.sql is not None:
@@ -32,6 +42,23 @@ def compute_feature_view(view: FeatureView, bench: Workbench) -> Computed:
     else:
         return _python(view, view.derivation, bench)
     return Computed()
+
+
+def _check_columns(view: FeatureView, connection: duckdb.DuckDBPyConnection) -> None:
+    """Refuse names that its source lacks, which may show in its data only, and arithmetic with what is no number."""
+    kinds = dict(describe(connection, table_name(view.inputs[0].key)))
+    known = list(kinds)
+    read = [one.column for one in view.windowed] + [column for _, column in view.selected or ()]
+    lowered = {name.lower() for name in known}  # case does not count in SQL
+    for name in filter(None, (*view.keys, view.timestamp, view.created, *read)):
+        if name.lower() not in lowered:
+            raise UnknownName(view.where, f"column of {view.inputs[0].key}", name, known)
+    require_times(view.key, (view.timestamp, view.created), kinds)
+    for one in view.windowed:
+        kind = kinds.get(str(one.column), "")
+        if one.function in _ARITHMETIC and kind.startswith(_NO_NUMBERS):
+            fix = "Make it a number in its source's schema or in a SQL view."
+            raise DeclarationError(view.where, f"{one.name}: {one.column!r} is {kind}, no number.", fix=fix)
 
 
 def _order(view: FeatureView) -> str:
@@ -48,10 +75,26 @@ def _columns(view: FeatureView, bench: Workbench) -> None:
     apart = dict.fromkeys((*view.keys, *filter(None, (view.timestamp, view.created))))
     picked = [quote(name) for name in apart]
     picked += [f"{quote(column)} as {quote(name)}" for name, column in view.selected or ()]
-    table = f"{table_name(view.inputs[0].key)}{_where(bench)}"
-    write_parquet(
-        bench.connection, f"select {', '.join(picked)} from {table} order by {_order(view)}", bench.main_table
-    )
+    table = table_name(view.inputs[0].key)
+    if view.until is None:
+        query = f"select {', '.join(picked)} from {table}{_where(bench)}"
+    else:
+        query = _validities(view, view.until, picked, table)
+    write_parquet(bench.connection, f"select * from ({query}) order by {_order(view)}", bench.main_table)
+
+
+def _validities(view: FeatureView, until: str, picked: Sequence[str], table: str) -> str:
+    """The rows that held for a while, and a row of nulls for each that ceased before the next of its key began.
+
+    So whoever asks as of a moment, in whatever way, finds nothing after the end of a validity.
+    """
+    keys, begun, ended = ", ".join(map(quote, view.keys)), quote(str(view.timestamp)), quote(until)
+    held = f"select * from {table} where {ended} is null or {ended} > {begun}"
+    next_one = f"lead({begun}) over (partition by {keys or 'true'} order by {begun}, {ended} nulls last) as __next"
+    kept = [*map(quote, view.keys), f"{ended} as {begun}", *([quote(view.created)] if view.created else [])]
+    gone = f"{ended} is not null and (__next is null or __next > {ended})"
+    ends = f"select {', '.join(kept)} from (select *, {next_one} from ({held})) where {gone}"
+    return f"select {', '.join(picked)} from ({held}) union all by name {ends}"
 
 
 def _aggregates(view: FeatureView, bench: Workbench) -> Computed:
@@ -83,6 +126,7 @@ def _definitions(view: FeatureView, events: Sequence[Sequence[str]]) -> dict[str
             "column": one.column,
             "window": one.window,
             "where": one.where,
+            **({"parameter": one.parameter} if one.parameter is not None else {}),
             "reads": _condition_columns(one.where, events),
         }
         for one in view.windowed
@@ -105,7 +149,7 @@ def _event_columns(view: FeatureView, connection: duckdb.DuckDBPyConnection, sou
     read = [one.column for one in view.windowed if one.column is not None]
     known = describe(connection, source) if any(one.where for one in view.windowed) else []
     read += [name for one in view.windowed for name in _condition_columns(one.where, known)]
-    return list(dict.fromkeys((*view.keys, *times, *read)))
+    return list(dict.fromkeys((*view.keys, *times, *read, *view.identity)))
 
 
 def window_join(
@@ -119,7 +163,7 @@ def window_join(
     """The join that evaluates a view's aggregates at each spine row; `wanted` maps features to output names."""
     names = wanted or {one.name: one.name for one in view.windowed}
     features = tuple(
-        WindowFeature(names[one.name], one.function, one.column, one.length, one.where)
+        WindowFeature(names[one.name], one.function, one.column, one.length, one.where, one.parameter)
         for one in view.windowed
         if one.name in names
     )
@@ -176,7 +220,8 @@ def _python(view: FeatureView, derivation: Derivation, bench: Workbench) -> Comp
 
 
 def _write_result(view: FeatureView, bench: Workbench) -> None:
-    found = [name for name, _ in describe(bench.connection, "result")]
+    kinds = dict(describe(bench.connection, "result"))
+    found = list(kinds)
     parted = view.partitions.column if view.partitions else None
     needed = [*view.keys, *filter(None, (view.timestamp, view.created, parted))]
     missing = [name for name in needed if name not in found]
@@ -191,6 +236,7 @@ def _write_result(view: FeatureView, bench: Workbench) -> None:
             for name in missing
         ]
         raise ValidationError(view.key, failures, f"It returned {', '.join(found)}. Nothing was published.")
+    require_times(view.key, (view.timestamp, view.created), kinds)
     if bench.slice is not None and parted is not None:
         _refuse_nulls(view, parted, bench.connection)
     write_parquet(bench.connection, f"select * from result{_where(bench)} order by {_order(view)}", bench.main_table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -37,6 +38,28 @@ def order_columns(declaration: Declaration) -> tuple[str, ...]:
     """The keys and times that a table is sorted by."""
     times = (getattr(declaration, name, None) for name in ("timestamp", "created"))
     return tuple(dict.fromkeys((*getattr(declaration, "keys", ()), *filter(None, times))))
+
+
+@cache
+def polars_types(kinds: tuple[str, ...]) -> tuple[pl.DataType, ...]:
+    """The polars types in which values of these SQL types arrive in a frame; moments in UTC.
+
+    >>> polars_types(("BIGINT", "DECIMAL(10,2)", "VARCHAR[]"))
+    (Int64, Decimal(precision=10, scale=2), List(String))
+    """
+    from headrace.engine.session import connect
+
+    columns = ", ".join(f"null::{kind} as c{number}" for number, kind in enumerate(kinds))
+    with connect() as connection:
+        found = connection.sql(f"select {columns} limit 0").pl().dtypes if kinds else []
+    return tuple(_in_utc(kind) for kind in found)
+
+
+def _in_utc(kind: pl.DataType) -> pl.DataType:
+    import polars as pl
+
+    zoned = isinstance(kind, pl.Datetime) and kind.time_zone
+    return pl.Datetime(kind.time_unit, "UTC") if isinstance(kind, pl.Datetime) and zoned else kind
 
 
 class Observed:

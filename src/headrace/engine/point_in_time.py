@@ -32,6 +32,8 @@ class AsOfJoin:
         known_only: hide feature rows created after the spine row's moment. Needs `created` and `spine_time`.
         ttl: the greatest age of a feature row, its edge included; None and zero mean for ever.
         features: pairs (output name, view column).
+        every: the view is refreshed in steps of this length since 1970: what was known at the last step at or before
+            the spine's moment is seen, unless it is older than the ttl at that moment.
 
     >>> AsOfJoin("spine", "prices", (), None, "day", ttl=timedelta(days=1))
     Traceback (most recent call last):
@@ -47,6 +49,7 @@ class AsOfJoin:
     known_only: bool = True
     ttl: timedelta | None = None
     features: tuple[tuple[str, str], ...] = ()
+    every: timedelta | None = None
 
     def __post_init__(self) -> None:
         where = f"as-of join of {self.view}"
@@ -117,11 +120,9 @@ def _latest(join: AsOfJoin) -> str:
 def _asof_join(join: AsOfJoin, events: str, kept: Sequence[str], moment: str) -> str:
     """The spine with each row's event, or null. The TTL stays out of the ASOF's ON, where it would change the match."""
     lifetime = span(join.ttl)
-    event = (
-        "events.__event"
-        if lifetime is None
-        else f"case when events.__event >= __at - {lifetime} then events.__event end"
-    )
+    event = "events.__event"
+    if lifetime is not None:
+        event = f"case when events.__event >= __moment - {lifetime} then events.__event end"
     columns = [f"spine.{name}" for name in ("__row", *key_names(join.keys))]
     columns += [f"{event} as __event", *(f"events.{name}" for name in kept)]
     meets = [f"spine.{name} = events.{name}" for name in key_names(join.keys)]
@@ -152,7 +153,9 @@ def _gather(join: AsOfJoin, steps: list[str], picked: str, identity: tuple[str, 
 
 def _spine(join: AsOfJoin) -> str:
     moment = "null" if join.spine_time is None else instant(join.spine_time)
-    columns = ["__row", *key_columns(column for column, _ in join.keys), f"{moment} as __at"]
+    every = span(join.every)
+    columns = ["__row", *key_columns(column for column, _ in join.keys)]
+    columns += [f"{moment} as __moment", f"{moment if every is None else stepped(moment, every)} as __at"]
     return f"select {', '.join(columns)} from {join.spine}"
 
 
@@ -191,6 +194,15 @@ def instant(column: str) -> str:
     name = quote(column)
     infinite = f"if({name}::varchar = 'infinity', {FOREVER}, {-FOREVER})"
     return f"coalesce(epoch_us({name}), case when isinf({name}) then {infinite} end)"
+
+
+def stepped(moment: str, every: int) -> str:
+    """SQL for the last step at or before a moment in microseconds; steps count from 1970.
+
+    >>> stepped("at", 60)
+    'if(abs(at) < 4611686018427387904, at - (at % 60 + 60) % 60, at)'
+    """
+    return f"if(abs({moment}) < {FOREVER}, {moment} - ({moment} % {every} + {every}) % {every}, {moment})"
 
 
 def span(length: timedelta | None) -> int | None:

@@ -20,7 +20,11 @@ def connect(
     Args:
         memory: a limit such as "8GB"; by default DuckDB's own, 80 % of the machine's.
     """
-    config: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": "false"}
+    # In UTC, so that days and texts of moments do not depend on the machine.
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": "false",
+        "TimeZone": "UTC",
+    }
     if scratch is not None:
         config["temp_directory"] = str(scratch)
     if threads is not None:
@@ -28,6 +32,13 @@ def connect(
     if memory is not None:
         config["memory_limit"] = memory
     return duckdb.connect(database, config=config)
+
+
+def memory_limit(connection: duckdb.DuckDBPyConnection) -> int:
+    """How many bytes DuckDB may use."""
+    text = str(connection.sql("select current_setting('memory_limit')").fetchall()[0][0])
+    number, _, unit = text.partition(" ")
+    return int(float(number) * 1024 ** ("B", "KiB", "MiB", "GiB", "TiB").index("B" if unit == "bytes" else unit))
 
 
 def show_tables(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Path]) -> None:
@@ -59,6 +70,12 @@ def show_files(
     """The same of some of the files in the `folder` of an asset's table, maybe of none."""
     chosen = parquet(*files) if files else f"(from {parquet(folder)} where false)"
     _show(connection, key, chosen, columns)
+
+
+def show_empty(connection: duckdb.DuckDBPyConnection, key: str, columns: Sequence[Sequence[str]]) -> None:
+    """Make an asset's table one with these columns, `[[name, SQL type], ...]`, and without rows."""
+    values = ", ".join(f"null::{kind} as {quote(name)}" for name, kind in columns)
+    _show(connection, key, f"(select {values} where false)", None)
 
 
 def _show(

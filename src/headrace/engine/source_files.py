@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path, PurePath
 
 from headrace.declarations.partitions import PLACE, TimePartitions, path_format
+from headrace.declarations.published import Published
 from headrace.declarations.source import Source
 from headrace.errors import SourceError
 
@@ -18,6 +19,10 @@ _WILD = re.compile(r"\*\*/?|\*|\?|\[[^\]]*\]")
 
 def source_files(source: Source, data_folder: Path) -> list[Path]:
     """The files of a source, sorted; raises SourceError when there are none."""
+    if isinstance(source, Published):
+        from headrace.engine.published_tables import published_files
+
+        return published_files(source)
     pattern = data_folder / PLACE.sub(_any_label, source.path)  # an absolute path stays as it is
     found = sorted(Path(path) for path in glob.glob(str(pattern), recursive=True) if Path(path).is_file())
     if not found:

@@ -69,7 +69,8 @@ def database_path(source: Source, data_folder: Path) -> Path | None:
 def table_error(source: Source, error: duckdb.Error) -> SourceError:
     """What DuckDB says of a table or query that cannot be read, in one line."""
     problem = str(error).strip().split("\n\n")[0].replace("\n", " ").rstrip(".")
-    fix = f"Mend {'query' if source.query else 'table'}= of {source.where}, or the database. Nothing was published."
+    mend = f"{'query' if source.query else 'table'}= of {source.where}, or the database"
+    fix = f"Mend {mend if source.database else 'what it returns'}. Nothing was published."
     return SourceError(source.name, source.origin, f"cannot be read: {problem}.", fix)
 
 

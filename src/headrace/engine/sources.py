@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import duckdb
 
 from headrace.declarations.source import Source
 from headrace.engine.csv_layout import delimiter, uneven_line
+from headrace.engine.pushed_rows import add_pushed
 from headrace.engine.schema_types import sql_type
 from headrace.engine.session import connect, literal, write_parquet
 from headrace.engine.slices import Slice, labels_in, split
 from headrace.engine.source_files import source_files
+from headrace.engine.source_functions import given_rows
 from headrace.engine.source_tables import attached_rows, table_error
 from headrace.engine.workbench import Computed, Workbench
 from headrace.errors import SourceError, ValidationError, closest
-from headrace.store.digests import quote
+from headrace.store.digests import describe, quote
 
 FILE = "__file"
 
@@ -37,7 +40,10 @@ def read_source(source: Source, bench: Workbench) -> Computed:
     Raises SourceError for files that cannot be read and ValidationError for a missing column, a wrong type, a repeated
     or null key, and an empty table.
     """
-    read = _read_files(source, bench) if source.database is None else _read_table(source, bench)
+    read = _read_files(source, bench) if source.path else _read_table(source, bench)
+    if bench.pushed:
+        add_pushed(source, bench.pushed, bench.connection, FILE)
+        read |= {"pushes read": len(bench.pushed)}
     _check_rows(source, bench.connection, whole=bench.slice is None)
     if source.images:
         from headrace.engine.source_images import load_images  # with Pillow and pyarrow
@@ -46,8 +52,15 @@ def read_source(source: Source, bench: Workbench) -> Computed:
             load_images(source, column, bench)
     order = [quote(name) for name in dict.fromkeys((*source.keys, *filter(None, [source.timestamp])))]
     by = ", ".join(order) if order else "all"
-    write_parquet(bench.connection, f"select * exclude ({FILE}) from raw order by {by}", bench.main_table)
+    query = f"select * exclude ({FILE}){_in_microseconds(bench.connection)} from raw order by {by}"
+    write_parquet(bench.connection, query, bench.main_table)
     return Computed(read)
+
+
+def _in_microseconds(connection: duckdb.DuckDBPyConnection) -> str:
+    """Times with a zone in nanoseconds, as pandas writes them: DuckDB computes only with those in microseconds."""
+    names = [quote(name) for name, kind in describe(connection, "raw") if kind == "TIMESTAMPTZ_NS"]
+    return f" replace ({', '.join(f'{name}::timestamptz as {name}' for name in names)})" if names else ""
 
 
 def _read_files(source: Source, bench: Workbench) -> dict[str, object]:
@@ -121,12 +134,18 @@ def _refuse_strangers(source: Source, part: Slice, connection: duckdb.DuckDBPyCo
 
 def _read_table(source: Source, bench: Workbench) -> dict[str, object]:
     bench.progress(f"reading {source.origin}", None)
-    with attached_rows(source, bench.data_folder, bench.connection) as rows:
+    with _rows(source, bench) as rows:
         reader = f"(select *, null::varchar as {FILE} from {rows})"
         found = _check_columns(source, reader, bench.connection)
         picked = "*" if source.schema is None else _picked(source, found)
         _run(source, bench.connection, f"create temp table raw as select {picked} from {reader}")
     return {"read": source.origin}
+
+
+def _rows(source: Source, bench: Workbench) -> AbstractContextManager[str]:
+    if source.function is not None:
+        return given_rows(source, bench.connection)
+    return attached_rows(source, bench.data_folder, bench.connection)
 
 
 def _reader(source: Source, files: Sequence[Path], types: str = "all_varchar = true") -> str:
@@ -169,7 +188,7 @@ def _check_columns(source: Source, reader: str, connection: duckdb.DuckDBPyConne
     parted = source.partitions.column if source.partitions else None
     wanted = [*source.keys, *source.images, *filter(None, (source.timestamp, source.created, parted))]
     wanted += [name for name, column in source.schema.columns.items() if column.required] if source.schema else []
-    place = "files have" if source.database is None else "table has"
+    place = "files have" if source.path else "table has"
     failures = [_missing(name, found, place) for name in dict.fromkeys(wanted) if name not in found]
     if source.schema is not None and source.schema.strict is True:
         extra = [name for name in found if name not in source.schema.columns]
@@ -181,7 +200,7 @@ def _check_columns(source: Source, reader: str, connection: duckdb.DuckDBPyConne
 
 
 def _things(source: Source) -> str:
-    return "files" if source.database is None else "table"
+    return "function" if source.function else "files" if source.path else "table"
 
 
 def _missing(name: str, found: Sequence[str], place: str) -> dict[str, object]:
@@ -221,7 +240,7 @@ def _run(source: Source, connection: duckdb.DuckDBPyConnection, query: str) -> l
     try:
         return connection.execute(query).fetchall()
     except duckdb.Error as error:
-        if source.database is not None:
+        if not source.path:
             raise table_error(source, error) from error
         raise _unreadable(source, error) from error
 

@@ -8,13 +8,11 @@ from typing import Any
 import duckdb
 
 from headrace.declarations.base import table_name
-from headrace.declarations.feature_view import FeatureSelection
 from headrace.declarations.split import SPLITS, ColumnSplit, GroupSplit, TimeSplit
 from headrace.declarations.training_set import SPLIT_COLUMN, TrainingSet
-from headrace.engine.feature_views import EVENTS, window_join
-from headrace.engine.point_in_time import AsOfJoin, as_of_sql
+from headrace.engine.feature_lists import join_list
 from headrace.engine.session import literal, parquet, write_parquet
-from headrace.engine.windows import windows_sql
+from headrace.engine.validation import require_times
 from headrace.engine.workbench import Computed, Workbench
 from headrace.errors import DeclarationError, UnknownName, ValidationError
 from headrace.store.digests import describe, quote
@@ -29,11 +27,9 @@ def compute_training_set(training_set: TrainingSet, bench: Workbench) -> Compute
     _make_spine(training_set, connection)
     joined = ["spine"]
     columns = [f"spine.{quote(name)}" for name in training_set.spine_columns()]
-    for number, selection in enumerate(training_set.selections):
-        bench.progress(f"joining {selection.view.key}", number / len(training_set.selections))
-        features = join_features(connection, "spine", training_set.timestamp, selection, bench, f"joined_{number}")
-        columns += [f"joined_{number}.{quote(name)}" for name in features]
-        joined.append(f"join joined_{number} using (__row)")
+    for table, features in join_list(connection, "spine", training_set.timestamp, training_set.listed, bench):
+        columns += [f"{table}.{quote(name)}" for name in features]
+        joined.append(f"join {table} using (__row)")
     _check_repeats(training_set, columns)
     split = f"{_split_sql(training_set, connection)} as {SPLIT_COLUMN}"
     query = f"select {', '.join(columns)}, {split} from {' '.join(joined)} order by __row"
@@ -43,85 +39,25 @@ def compute_training_set(training_set: TrainingSet, bench: Workbench) -> Compute
 
 def _make_spine(training_set: TrainingSet, connection: duckdb.DuckDBPyConnection) -> None:
     table = table_name(training_set.spine.key)
-    found = [name for name, _ in describe(connection, table)]
-    wanted = training_set.spine_columns()
+    kinds = dict(describe(connection, table))
+    found = list(kinds)
+    wanted = tuple(dict.fromkeys((*training_set.spine_columns(), *training_set.request_columns())))
     for name in (*wanted, *([training_set.split.column] if isinstance(training_set.split, ColumnSplit) else [])):
         if name not in found:
             raise UnknownName(training_set.where, "spine column", name, found)
+    if any(view.timestamp or view.created for view in training_set.listed.views):
+        require_times(training_set.spine.key, [training_set.timestamp], kinds)
     time = [quote(training_set.timestamp)] if training_set.timestamp else []
     split = training_set.split
     own = [SPLIT_COLUMN] if isinstance(split, ColumnSplit) and split.column == SPLIT_COLUMN else []
-    columns = [quote(name) for name in (*training_set.spine_columns(), *own)]
+    columns = [quote(name) for name in (*wanted, *own)]
     order = ", ".join(dict.fromkeys((*time, *(quote(name) for name in training_set.keys), *columns)))
     numbered = f"select row_number() over (order by {order}) - 1 as __row, {', '.join(columns)} from {table}"
     connection.execute(f"create temp table spine as {numbered}").fetchall()
 
 
-def join_features(
-    connection: duckdb.DuckDBPyConnection,
-    spine: str,
-    spine_time: str | None,
-    selection: FeatureSelection,
-    bench: Workbench,
-    target: str,
-) -> list[str]:
-    """Make the temp table `target` with `__row` and the selected features of each spine row; returns their names."""
-    view = selection.view
-    table = table_name(view.key)
-    columns = [name for name, _ in describe(connection, table)]
-    apart = {*view.keys, view.timestamp, view.created}
-    known = tuple(name for name in columns if name not in apart)
-    features = selection.features(known) or ()
-    for _, name in features:
-        if name not in known:
-            raise UnknownName(view.where, "feature", name, known)
-    _check_keys(selection, connection, spine, table)
-    if view.windowed:
-        events = parquet(bench.folder(view.key) / EVENTS)
-        wanted = {name: output for output, name in features}
-        join = window_join(view, spine, events, list(selection.keys), str(spine_time), wanted)
-        query = windows_sql(join)
-    else:
-        query = as_of_sql(_as_of(selection, spine, spine_time, table, features))
-    connection.execute(f"create or replace temp table {target} as {query}").fetchall()
-    return [output for output, _ in features]
-
-
-def _check_keys(selection: FeatureSelection, connection: duckdb.DuckDBPyConnection, spine: str, table: str) -> None:
-    """Text is never compared with numbers: '1' and '01' would both be 1, and 'x' no number at all."""
-    asking, known = dict(describe(connection, spine)), dict(describe(connection, table))
-    failures: list[dict[str, object]] = [
-        {
-            "column": ours,
-            "check": f"is {asking[ours]}, but {theirs!r} of {selection.view.key} is {known[theirs]}",
-            "count": "all",
-        }
-        for ours, theirs in selection.keys
-        if (asking[ours] == "VARCHAR") != (known[theirs] == "VARCHAR")
-    ]
-    if failures:
-        fix = "Cast one of them in a SQL view, or declare it in its source's schema. Nothing was published."
-        raise ValidationError(f"keys of {selection.view.key}", failures, fix)
-
-
-def _as_of(
-    selection: FeatureSelection, spine: str, spine_time: str | None, table: str, features: tuple[tuple[str, str], ...]
-) -> AsOfJoin:
-    view = selection.view
-    return AsOfJoin(
-        spine=spine,
-        view=table,
-        keys=selection.keys,
-        spine_time=spine_time if view.timestamp or view.created else None,
-        view_time=view.timestamp,
-        created=view.created,
-        ttl=view.lifetime,
-        features=features,
-    )
-
-
 def _check_repeats(training_set: TrainingSet, columns: list[str]) -> None:
-    names = [column.partition(".")[2] for column in columns]
+    names = [column.partition(".")[2].lower() for column in columns]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         fix = "Give one of its views a prefix: view.on({}, prefix='x_')."
@@ -179,7 +115,7 @@ def _facts(training_set: TrainingSet, bench: Workbench) -> dict[str, Any]:
             }
         ]
         raise ValidationError(training_set.key, failures)
-    if not splits.get("train"):
+    if splits and not splits.get("train"):  # where nobody asks, there is nothing to divide
         none: list[dict[str, object]] = [{"column": SPLIT_COLUMN, "check": "leaves no row to train on", "count": 0}]
         raise ValidationError(training_set.key, none, "Mend split= or the spine. Nothing was published.")
     return {"split": {name: splits[name] for name in SPLITS if name in splits}, "labels": _labels(training_set, bench)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,22 @@ def _by_pandera(declaration: Declaration, schema: Any, path: Path) -> dict[str, 
         len(column.checks or ()) + (not column.nullable) + bool(column.unique) for column in schema.columns.values()
     )
     return {"rows": frame.height, "columns": len(schema.columns), "rules": rules}
+
+
+def require_times(asset: str, columns: Iterable[str | None], kinds: Mapping[str, str]) -> None:
+    """Refuse columns that are no times, such as a text that CSV did not take for one; None is no column.
+
+    Args:
+        kinds: names and SQL types of all columns.
+    """
+    lowered = {name.lower(): kind for name, kind in kinds.items()}
+    failures: list[dict[str, object]] = [
+        {"column": name, "check": f"is {lowered[name.lower()]}, no time", "count": "all"}
+        for name in columns
+        if name is not None and not lowered[name.lower()].startswith(("TIMESTAMP", "DATE"))
+    ]
+    if failures:
+        raise ValidationError(asset, failures, "Declare its type in the schema, or cast it to TIMESTAMP or DATE.")
 
 
 def _derived(declaration: Declaration, found: Sequence[str]) -> list[Rule]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from headrace.declarations.aggregate import FUNCTIONS
-from headrace.engine.point_in_time import FOREVER, instant, key_columns, key_names, span
+from headrace.declarations.aggregate import FUNCTIONS, PARAMETERS
+from headrace.engine.point_in_time import FOREVER, instant, key_columns, key_names, span, stepped
 from headrace.errors import DeclarationError, UnknownName
 from headrace.store.digests import quote
 
@@ -25,6 +25,7 @@ class WindowFeature:
         column: the event column; only `count`, then of events, does without.
         window: its length; None looks back as far as the join's ttl.
         where: a SQL condition on the event's columns; events for which it is false or null do not count.
+        parameter: how many values `last_k` and `top_k` list, which `quantile` is meant.
 
     >>> WindowFeature("spend", "total", "amount", timedelta(days=7))
     Traceback (most recent call last):
@@ -36,6 +37,7 @@ class WindowFeature:
     column: str | None
     window: timedelta | None
     where: str | None = None
+    parameter: float | None = None
 
     def __post_init__(self) -> None:
         where = f"window feature {self.name}"
@@ -43,6 +45,8 @@ class WindowFeature:
             raise UnknownName(where, "function", self.function, FUNCTIONS)
         if self.column is None and self.function != "count":
             raise DeclarationError(where, f"{self.function} needs a column.")
+        if self.function in PARAMETERS and self.parameter is None:
+            raise DeclarationError(where, f"{self.function} needs {PARAMETERS[self.function]}.")
         if self.window is not None and self.window <= timedelta(0):
             raise DeclarationError(where, f"the window {self.window} has no length.")
 
@@ -60,6 +64,7 @@ class WindowJoin:
         created: when an event became known; null means always.
         known_only: an event counts only for moments at or after its `created`.
         ttl: how far back a feature without a window looks, its edge included; None and zero mean for ever.
+        every: windows end at the last step of this length, since 1970, at or before the spine's moment.
     """
 
     spine: str
@@ -71,6 +76,7 @@ class WindowJoin:
     known_only: bool = True
     ttl: timedelta | None = None
     features: tuple[WindowFeature, ...] = ()
+    every: timedelta | None = None
 
     def __post_init__(self) -> None:
         if self.ttl and self.ttl < timedelta(0):
@@ -99,8 +105,10 @@ def windows_sql(join: WindowJoin) -> str:
     HUGEINT: HUGEINT) and raises when it does not fit, of DECIMAL it is an exact DECIMAL, of DOUBLE and FLOAT the same
     type; `mean` and `stddev` (sample; null for one value) are DOUBLE. `min` and `max` keep the column's type. `first`
     and `last` are the value of the earliest and latest event, null if that event's value is null; at equal times the
-    least and greatest (`created`, value), null being least. The last bits of `sum`, `mean` and `stddev` of
-    floating-point columns depend on the plan and the number of threads.
+    least and greatest (`created`, value), null being least. `last_k` lists the latest values in that order, latest
+    first, nulls among them; `top_k` the most frequent values but null, equally frequent ones by value. `quantile` of
+    numbers is DOUBLE, interpolated between two values; nulls are left out. The last bits of `sum`, `mean` and `stddev`
+    of floating-point columns depend on the plan and the number of threads.
 
     >>> orders = (WindowFeature("orders_7d", "count", None, timedelta(days=7)),)
     >>> join = WindowJoin("spine", "orders", (("id", "id"),), "at", "ordered_at", features=orders)
@@ -183,7 +191,9 @@ def _relations(join: WindowJoin) -> str:
     """The spine and the events of its keys; events take the spine's key types, so both can share a column."""
     keys = ", ".join(key_names(join.keys))
     # Before every event, so that a frame without a bound holds none: a null would sort last and hold them all.
-    moment = f"coalesce({instant(join.spine_time)}, {-FOREVER - 1})"
+    every = span(join.every)
+    at = instant(join.spine_time) if every is None else stepped(instant(join.spine_time), every)
+    moment = f"coalesce({at}, {-FOREVER - 1})"
     spine = ["__row", *key_columns(column for column, _ in join.keys), f"{moment} as __at"]
     created = f"{-FOREVER}" if join.created is None else f"coalesce({instant(join.created)}, {-FOREVER})"
     events = [*key_columns(column for _, column in join.keys), f"{instant(join.event_time)} as __at"]
@@ -213,11 +223,13 @@ def _feature(join: WindowJoin, feature: WindowFeature, *, over: str = "", since:
     reach = join.reach(feature)
     if since is not None and reach is not None:
         conditions.append(f"events.__at >= {since} - {reach}")
-    called = _CALLS[feature.function].format(value=value, order=_order(value, "" if since is None else "events."))
+    order = _order(value, "" if since is None else "events.")
+    called = _CALLS[feature.function].format(value=value, order=order, parameter=feature.parameter)
     aggregate = f"{called} filter (where {' and '.join(conditions)}){over}"
     if feature.function == "sum":
         aggregate = _narrow(aggregate, value if since is None else f"any_value({value})")
-    return f"{aggregate} as {quote(feature.name)}"
+    finished = _FINISHED.get(feature.function, "{aggregate}").format(aggregate=aggregate, parameter=feature.parameter)
+    return f"{finished} as {quote(feature.name)}"
 
 
 _CALLS = {
@@ -230,6 +242,15 @@ _CALLS = {
     "first": "arg_min_null({value}, {order})",
     "last": "arg_max_null({value}, {order})",
     "stddev": "stddev_samp({value})",
+    "last_k": "arg_max({{'v': {value}}}, {order}, {parameter})",
+    "quantile": "quantile_cont({value}::double, {parameter})",
+    "top_k": "histogram({value})",
+}
+# What is made of an aggregate's result.
+_FINISHED = {
+    "last_k": "list_transform({aggregate}, lambda e: e.v)",
+    "top_k": "list_transform(list_sort(list_transform(map_entries({aggregate}),"
+    " lambda e: {{'n': -(e.value::bigint), 'v': e.key}})), lambda e: e.v)[:{parameter}]",
 }
 
 

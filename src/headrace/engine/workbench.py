@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,19 @@ Progress = Callable[[str, float | None], None]
 
 
 @dataclass(frozen=True)
+class Knowledge:
+    """What may be known when features are joined.
+
+    Attributes:
+        known_only: hide what was created after a row's own moment; else such rows are seen, and leak.
+        known_by: hide what was not known at this moment either.
+    """
+
+    known_only: bool = True
+    known_by: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Workbench:
     """One computation's surroundings.
 
@@ -30,6 +44,10 @@ class Workbench:
         data_folder: where relative source paths start.
         progress: called with what is being done and the share done so far, if known.
         slice: the partition to compute; None is the whole table.
+        pushed: of a source, the files of rows that were pushed to it.
+        knowledge: what may be known when features are joined.
+        readers: how views were prepared for being joined, for the next rows that ask the same.
+        whole_spine: whether the first rows that ask are all that will.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -39,6 +57,10 @@ class Workbench:
     data_folder: Path
     progress: Progress = field(default=lambda message, share: None)
     slice: Slice | None = None
+    pushed: tuple[Path, ...] = ()
+    knowledge: Knowledge = field(default_factory=lambda: Knowledge())
+    readers: dict[Any, Any] = field(default_factory=dict)
+    whole_spine: bool = True
 
     @property
     def main_table(self) -> Path:

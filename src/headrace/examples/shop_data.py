@@ -138,7 +138,7 @@ def generate(
     """
     _require(0, seed=seed)
     _require(1, customers=customers, products=products, days=days, impressions=impressions)
-    people, wares, orders, shown, photos = (np.random.default_rng([seed, part]) for part in range(5))
+    people, wares, orders, shown, photos, baskets = (np.random.default_rng([seed, part]) for part in range(6))
     who = _customers(customers, days, people)
     what = _products(products, wares)
     history = _orders(who, what, days, orders)
@@ -146,7 +146,7 @@ def generate(
     who.frame.write_parquet(folder / "customers.parquet")
     written["customers.parquet"] = customers
     written |= _write_months(folder / "orders", _orders_frame(history, what, days), "ordered_at", "parquet")
-    seen = _impressions(impressions, who, what, history, days, shown)
+    seen = _with_baskets(_impressions(impressions, who, what, history, days, shown), baskets)
     return written | _write_months(folder / "impressions", seen, "shown_at", "csv")
 
 
@@ -295,6 +295,17 @@ def _impressions(
         "bought": rng.random(count) < chance,
     }
     return pl.DataFrame(columns)
+
+
+def _with_baskets(impressions: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
+    """What was in the basket already, in money: who is about to buy has filled it a little more."""
+    import polars as pl
+
+    bought = impressions["bought"].to_numpy()
+    filled = rng.random(len(bought)) < np.where(bought, 0.75, 0.55)
+    value = np.round(np.where(filled, np.exp(3.0 + 0.4 * bought + 0.7 * rng.normal(0.0, 1.0, len(bought))), 0.0), 2)
+    at = impressions.get_column_index("bought")
+    return impressions.insert_column(at, pl.Series("basket_value", value))
 
 
 def _activity(customer: Ints, time: Ints, orders: _Orders, days: int) -> Floats:

@@ -33,7 +33,7 @@ from headrace.lineage.values import Values
 # Decorators that do not read the annotations of what they decorate.
 _BLIND = frozenset(
     {"abstractmethod", "cache", "cached_property", "classmethod", "contextmanager", "deleter", "feature_view"}
-    | {"final", "getter", "lru_cache", "override", "property", "setter", "staticmethod", "wraps"}
+    | {"final", "getter", "lru_cache", "on_demand", "override", "property", "setter", "staticmethod", "wraps"}
 )
 # What reads docstrings, annotations or source text as data.
 _READS_WORDS = frozenset({"__annotations__", "__doc__", "get_annotations", "get_type_hints", "getdoc", "getsource"})
@@ -301,7 +301,7 @@ def _last_name(decorator: ast.expr) -> str:
 
 
 def _without_declaration(node: Any, scope: Scope) -> Any:
-    """Without the decorator that declares a view: what it is given is data of the declaration."""
+    """Without the decorator that declares a view or on-demand features: what it is given is data of the declaration."""
     kept = [one for one in getattr(node, "decorator_list", []) if not _declares(one, scope)]
     if hasattr(node, "decorator_list"):
         node.decorator_list = kept
@@ -311,7 +311,8 @@ def _without_declaration(node: Any, scope: Scope) -> Any:
 def _declares(decorator: ast.expr, scope: Scope) -> bool:
     called = decorator.func if isinstance(decorator, ast.Call) else decorator
     meant = [scope.meaning(use) for use in uses_of([called])]
-    return bool(meant) and str(meant[0]).startswith("headrace.") and str(meant[0]).endswith("feature_view")
+    name = str(meant[0]) if meant else ""
+    return name.startswith("headrace.") and name.endswith(("feature_view", "on_demand"))
 
 
 def _defaults(value: Any) -> Iterator[Read]:

@@ -9,13 +9,16 @@ from typing import Any
 from headrace.declarations.base import Declaration
 from headrace.declarations.cascade import Cascade, CascadeStage
 from headrace.declarations.feature_view import FeatureSelection, FeatureView
+from headrace.declarations.index import Index
 from headrace.declarations.matrix import Matrix
+from headrace.declarations.on_demand import OnDemand
+from headrace.declarations.online import OnlineView
 from headrace.declarations.partitions import partitions_of
 from headrace.declarations.source import Source
 from headrace.declarations.split import ColumnSplit, GroupSplit
 from headrace.declarations.training_set import SPLIT_COLUMN, TrainingSet
 from headrace.declarations.transform import Transform
-from headrace.lineage.reads import SCHEMA, Dependencies, Reading
+from headrace.lineage.reads import Dependencies, Reading, column_names
 
 Origins = dict[str, list[str]]
 """For each column, input columns as `sources/orders.amount`.
@@ -87,16 +90,29 @@ def column_lineage(
             found = _with_partitions(found, reading or {})
     elif isinstance(declaration, TrainingSet):
         found = _of_training_set(declaration, columns, known)
+    elif isinstance(declaration, Index):
+        found = _of_index(declaration)
     elif isinstance(declaration, Matrix):
         found = _of_matrix(declaration)
     elif isinstance(declaration, Transform):
         found = _of_transform(declaration)
+    elif isinstance(declaration, OnlineView):
+        found = _of_online(declaration.view, columns)
     elif isinstance(declaration, CascadeStage):
         found = _of_stage(declaration, columns)
     else:
         found = _of_cascade(declaration, columns) if isinstance(declaration, Cascade) else Lineage()
     rows = {name: [one for one in origins if one not in found.values[name]] for name, origins in found.rows.items()}
     return Lineage(found.values, {name: origins for name, origins in rows.items() if origins}, found.sql)
+
+
+def _of_online(view: FeatureView, columns: Sequence[str]) -> Lineage:
+    """A snapshot's columns are the view's; an event column is told by the features that are computed from it."""
+    values: Origins = {name: [f"{view.key}.{name}"] for name in columns}
+    for name in columns:
+        if view.windowed and name not in (*view.keys, view.timestamp, view.created):
+            values[name] = _columns_of(view.key, [one.name for one in view.windowed if one.column in (name, None)])
+    return Lineage(values)
 
 
 def _columns_of(key: str, names: Iterable[str]) -> list[str]:
@@ -115,7 +131,7 @@ def listed(reading: Reading, known: Known) -> list[str]:
     """
     found: list[str] = []
     for key, reads in reading.items():
-        names = None if reads is None else [name for name in reads if name != SCHEMA]
+        names = column_names(reads)
         if names is None or (len(names) > 1 and set(names) >= {*known.get(key, names), *names}):
             found.append(f"{key}.{EVERY}")
         else:
@@ -137,7 +153,8 @@ def _of_view(
     moment = _moment(view)
     values = {name: [f"{key}.{name}"] for name in moment}
     if view.selected is not None:
-        return Lineage(values | {name: [f"{key}.{column}"] for name, column in view.selected})
+        values |= {name: [f"{key}.{column}"] for name, column in view.selected}
+        return Lineage(values, dict.fromkeys(values, _columns_of(key, [*moment, view.until])) if view.until else {})
     rows = {name: _columns_of(key, moment) for name in moment}
     for one in view.windowed:
         values[one.name] = [f"{key}.{one.column}"] if one.column is not None else []
@@ -153,8 +170,8 @@ def _with_partitions(lineage: Lineage, reading: Reading) -> Lineage:
     besides = [
         f"{key}.{name}"
         for key, reads in reading.items()
-        for name in reads or ()
-        if not counted & {f"{key}.{name}", f"{key}.{EVERY}"} and name != SCHEMA
+        for name in column_names(reads) or ()
+        if not counted & {f"{key}.{name}", f"{key}.{EVERY}"}
     ]
     rows = {name: [*lineage.rows.get(name, ()), *besides] for name in lineage.values}
     return Lineage(lineage.values, rows, lineage.sql)
@@ -169,23 +186,53 @@ def _of_training_set(training_set: TrainingSet, columns: Sequence[str], known: K
     values: Origins = {name: [f"{spine}.{name}"] for name in training_set.spine_columns()}
     rows: Origins = {}
     for selection in training_set.selections:
-        view = selection.view
-        features = _features(selection, known)
-        asked = [*(column for column, _ in selection.keys), *filter(None, [training_set.timestamp])]
-        # Among rows of the same moment the one with the greatest values is taken, so each feature decides.
-        tied = [] if view.windowed or _has_unique_rows(view) else [name for _, name in features]
-        deciding = [*_columns_of(view.key, [*_moment(view), *tied]), *_columns_of(spine, asked)]
-        for output, name in features:
+        joined = _of_selection(training_set, selection, known)
+        for output in joined.values:
             if output in columns and output not in values:
-                values[output], rows[output] = [f"{view.key}.{name}"], deciding
+                values[output], rows[output] = joined.values[output], joined.rows[output]
     values[SPLIT_COLUMN] = _columns_of(spine, _split_columns(training_set))
+    unnamed = [name for name in columns if name not in values]
+    for one in training_set.listed.on_demand:
+        named = one.feature_names()
+        for output in unnamed if named is None else named:
+            taken = _of_on_demand(training_set, one, known)
+            values[output] = [*values.get(output, ()), *taken.values[""]]
+            rows[output] = [*rows.get(output, ()), *taken.rows[""]]
     return Lineage(values, rows)
+
+
+def _of_selection(training_set: TrainingSet, selection: FeatureSelection, known: Known) -> Lineage:
+    view = selection.view
+    features = _features(selection, known)
+    asked = [*(column for column, _ in selection.keys), *filter(None, [training_set.timestamp])]
+    # Among rows of the same moment the one with the greatest values is taken, so each feature decides.
+    tied = [] if view.windowed or _has_unique_rows(view) else [name for _, name in features]
+    deciding = [*_columns_of(view.key, [*_moment(view), *tied]), *_columns_of(training_set.spine.key, asked)]
+    values = {output: [f"{view.key}.{name}"] for output, name in features}
+    return Lineage(values, dict.fromkeys(values, deciding))
+
+
+def _of_on_demand(training_set: TrainingSet, one: OnDemand, known: Known) -> Lineage:
+    """Whatever a function takes is in whatever it returns; its one column here has no name."""
+    parts = [_of_selection(training_set, selection, known) for selection in one.selections]
+    values = [origin for part in parts for origins in part.values.values() for origin in origins]
+    values += _columns_of(training_set.spine.key, [request.name for request in one.requests])
+    rows = [origin for part in parts for origins in part.rows.values() for origin in origins]
+    return Lineage({"": list(dict.fromkeys(values))}, {"": list(dict.fromkeys(rows))})
 
 
 def _has_unique_rows(view: FeatureView) -> bool:
     """Whether no two rows have the same keys and times: a source with a repeated key is not published."""
     keys = view.source.keys if isinstance(view.source, Source) else ()
     return bool(keys) and set(keys) <= set(_moment(view))
+
+
+def _of_index(index: Index) -> Lineage:
+    """Its keys are those of the view; how many rows each has follows from their keys and times."""
+    view = index.view
+    moment = _columns_of(view.key, [*view.keys, *filter(None, [view.timestamp])])
+    values = {name: [f"{view.key}.{name}"] for name in view.keys}
+    return Lineage({**values, "first_row": [], "rows": []}, {"first_row": moment, "rows": moment})
 
 
 def _features(selection: FeatureSelection, known: Known) -> Sequence[tuple[str, str]]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 from headrace.declarations.base import Declaration
 from headrace.declarations.feature_view import FeatureView
+from headrace.declarations.training_set import TrainingSet
 from headrace.errors import DeclarationError
 from headrace.lineage.python_determinism import unstable_python
 from headrace.lineage.sql_determinism import order_dependent, unstable
@@ -39,12 +42,19 @@ def warn_if_unstable(declaration: Declaration) -> None:
 
 def reasons_of(declaration: Declaration) -> tuple[str, ...]:
     """Why a declaration's data may differ from build to build of the same inputs, one phrase a reason."""
+    if isinstance(declaration, TrainingSet):
+        found = (reason for one in declaration.listed.on_demand for reason in _of_python(one.function))
+        return tuple(dict.fromkeys(found))
     if not isinstance(declaration, FeatureView) or declaration.derivation is None:
         return ()
     derivation = declaration.derivation
     if derivation.sql is not None:
         return unstable(derivation.sql)
+    return _of_python(derivation.function)
+
+
+def _of_python(function: Callable[..., Any]) -> tuple[str, ...]:
     try:
-        return unstable_python(derivation.function)
+        return unstable_python(function)
     except DeclarationError:  # what follows will raise it, and is then asked for
         return ()

@@ -8,6 +8,8 @@ from typing import Any
 from headrace.declarations.base import Declaration
 from headrace.declarations.cascade import Cascade, CascadeStage
 from headrace.declarations.feature_view import FeatureView
+from headrace.declarations.source import Source
+from headrace.declarations.training_set import TrainingSet
 from headrace.declarations.transform import Transform
 from headrace.lineage.canonical import canonical_json, canonical_sql, digest
 from headrace.lineage.code import code_parts
@@ -16,7 +18,10 @@ from headrace.lineage.part_names import part_change
 from headrace.lineage.user_code import check_functions, estimator_code
 
 # Raise a noun's number when Headrace itself starts to compute something else from the same declaration.
-MEANING = {"sources": 1, "features": 1, "training_sets": 1, "transforms": 1, "matrices": 1, "cascades": 1}
+MEANING = {"sources": 1, "features": 1, "training_sets": 1, "transforms": 1, "matrices": 1, "cascades": 1} | {
+    "online": 1,
+    "indexes": 1,
+}
 
 
 def canonical_digest(sql: str) -> str:
@@ -32,12 +37,16 @@ def parts_of(declaration: Declaration, statement: Callable[[str], str] = canonic
     """
     parts: dict[str, Any] = {"headrace": MEANING[declaration.kind], **declaration.data()}
     parts |= code_parts(f"{declaration.where}.schema", *check_functions(getattr(declaration, "schema", None)))
+    if isinstance(declaration, Source) and declaration.function is not None:
+        parts |= code_parts(declaration.where, declaration.function)
     if isinstance(declaration, FeatureView) and declaration.derivation is not None:
         derivation = declaration.derivation
         if derivation.sql is not None:
             parts["sql"] = statement(derivation.sql)
         else:
             parts |= code_parts(declaration.where, derivation.function)
+    if isinstance(declaration, TrainingSet) and declaration.listed.on_demand:
+        parts |= code_parts(declaration.where, *(one.function for one in declaration.listed.on_demand))
     if isinstance(declaration, Cascade | CascadeStage):
         stages = declaration.stages if isinstance(declaration, Cascade) else [declaration.stage]
         parts |= code_parts(declaration.where, *(one for stage in stages for one in estimator_code(stage.estimator)))

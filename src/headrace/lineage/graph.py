@@ -10,6 +10,10 @@ from types import ModuleType
 
 from headrace.declarations.base import Declaration
 from headrace.declarations.cascade import Cascade
+from headrace.declarations.feature_service import FeatureService
+from headrace.declarations.feature_view import FeatureView
+from headrace.declarations.index import view_index
+from headrace.declarations.online import online_view
 from headrace.errors import DeclarationError
 
 
@@ -24,6 +28,9 @@ class Graph:
         found: dict[str, Declaration] = {}
         for declaration in declarations:
             _add(found, declaration)
+        for declaration in tuple(found.values()):
+            for made in made_of(declaration):
+                _add(found, made)
         edges = {key: tuple(one.key for one in declaration.inputs) for key, declaration in found.items()}
         order = _upstream_first(edges)
         self.nodes: Mapping[str, Declaration] = {key: found[key] for key in order}
@@ -79,6 +86,15 @@ def _add(found: dict[str, Declaration], declaration: Declaration) -> None:
         _add(found, one)
 
 
+def made_of(declaration: Declaration) -> Iterator[Declaration]:
+    """The assets that a declaration brings along, without being written down."""
+    if isinstance(declaration, FeatureView) and declaration.online:
+        yield online_view(declaration)
+    index = view_index(declaration) if isinstance(declaration, FeatureView) else None
+    if index is not None:
+        yield index
+
+
 def declarations_in(package: ModuleType) -> Iterator[Declaration]:
     """Every declaration with data among the module globals of `package` and its submodules, imported as needed."""
     for module in _modules(package):
@@ -87,6 +103,12 @@ def declarations_in(package: ModuleType) -> Iterator[Declaration]:
                 yield value
                 if isinstance(value, Cascade):
                     yield from value.members
+
+
+def services_in(package: ModuleType) -> Iterator[FeatureService]:
+    """Every feature service among the module globals of `package` and its submodules, once."""
+    found = (value for module in _modules(package) for value in vars(module).values())
+    yield from dict.fromkeys(value for value in found if isinstance(value, FeatureService))
 
 
 def _modules(package: ModuleType) -> Iterator[ModuleType]:

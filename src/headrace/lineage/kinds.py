@@ -5,7 +5,9 @@ from __future__ import annotations
 from headrace.declarations.base import Declaration
 from headrace.declarations.cascade import Cascade, CascadeStage, Stage
 from headrace.declarations.feature_view import FeatureView
+from headrace.declarations.index import Index
 from headrace.declarations.matrix import Matrix
+from headrace.declarations.online import OnlineView
 from headrace.declarations.source import Source
 from headrace.declarations.training_set import TrainingSet
 from headrace.declarations.transform import Transform
@@ -23,12 +25,16 @@ def kinds(declaration: Declaration) -> set[str]:
         return {"duckdb", "parquet"}
     if isinstance(declaration, Transform):
         return {"python", "numpy"}
+    if isinstance(declaration, Index):
+        return {"numpy", "arrow"}
     if isinstance(declaration, Matrix):
         return {"numpy", "arrow"}
     if isinstance(declaration, CascadeStage):
         return {_library(declaration.stage)}
     if isinstance(declaration, Cascade):
         return set(sorted({_library(stage) for stage in declaration.stages})[:_MOST_KINDS])
+    if isinstance(declaration, OnlineView):
+        return {"duckdb", "lmdb"}
     return {"python"}
 
 

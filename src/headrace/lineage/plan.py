@@ -11,7 +11,7 @@ from headrace.declarations.partitions import partitions_of
 from headrace.errors import CorruptObject, SourceError
 from headrace.lineage.fingerprint import fingerprint, name_changes
 from headrace.lineage.graph import Graph
-from headrace.lineage.reads import SCHEMA, Dependencies, Reading, Reads, affected, touches
+from headrace.lineage.reads import Dependencies, Reading, Reads, affected, column_names, touches
 
 State = Literal["fresh", "reuse", "build", "pending"]
 _MOST_COLUMNS = 3
@@ -324,7 +324,7 @@ class Decision:
         reads = self._reading[step.asset]
         if reads is None:
             return f"only if {step.asset} comes out different"
-        waited = [name for name in reads if name != SCHEMA and (step.changes is None or name in step.changes)]
+        waited = [name for name in column_names(reads) or () if step.changes is None or name in step.changes]
         return f"only if {named(step.asset, waited)} comes out different"
 
 

@@ -9,6 +9,7 @@ from headrace.declarations.base import Declaration
 from headrace.declarations.cascade import Cascade, CascadeStage, Stage
 from headrace.declarations.feature_view import FeatureSelection, FeatureView
 from headrace.declarations.matrix import Matrix
+from headrace.declarations.on_demand import OnDemand
 from headrace.declarations.split import ColumnSplit
 from headrace.declarations.training_set import SPLIT_COLUMN, TrainingSet
 from headrace.declarations.transform import Transform
@@ -18,6 +19,9 @@ Reads = tuple[str, ...] | None
 
 SCHEMA = "*"
 """Among the columns read: the names and types of all columns, for code that may have looked at them."""
+
+ROWS = "="
+"""Among the columns read: only the rows that a view of windows stores, not what it would give at other moments."""
 
 Reading = Mapping[str, Reads]
 """The columns read of each input, by asset key."""
@@ -45,7 +49,27 @@ def reading_of(declaration: Declaration, analysis: Analysis | None = None) -> di
     for key, columns in _readings(declaration, analysis):
         before = found.get(key, [])
         found[key] = None if before is None or columns is None else [*before, *columns]
-    return {key: None if columns is None else _in_order(declaration, columns) for key, columns in found.items()}
+    stored = stored_rows(declaration)
+    return {
+        key: None if columns is None else (*_in_order(declaration, columns), *([ROWS] if key in stored else []))
+        for key, columns in found.items()
+    }
+
+
+def column_names(reads: Reads) -> list[str] | None:
+    """The columns in `reads`, without what stands for more than a column; None for every column.
+
+    >>> column_names(("amount", SCHEMA))
+    ['amount']
+    """
+    return None if reads is None else [name for name in reads if name not in (SCHEMA, ROWS)]
+
+
+def stored_rows(declaration: Declaration) -> set[str]:
+    """The views of windows whose rows it reads as a table, by key; a training set asks them at its own moments."""
+    if not isinstance(declaration, FeatureView):
+        return set()
+    return {one.key for one in declaration.inputs if isinstance(one, FeatureView) and one.windowed}
 
 
 def _in_order(declaration: Declaration, columns: Iterable[str]) -> tuple[str, ...]:
@@ -66,9 +90,11 @@ def _readings(declaration: Declaration, analysis: Analysis | None) -> Iterator[t
     elif isinstance(declaration, TrainingSet):
         split = declaration.split
         own = [split.column] if isinstance(split, ColumnSplit) else []
-        yield declaration.spine.key, [*declaration.spine_columns(), *own]
-        for selection in declaration.selections:
+        yield declaration.spine.key, [*declaration.spine_columns(), *declaration.request_columns(), *own]
+        for selection in declaration.listed.reads:
             yield selection.view.key, _selected(selection)
+        for index in declaration.indexes:
+            yield index.key, ()  # it changes how long a join takes, and nothing else
     elif isinstance(declaration, Transform):
         yield declaration.fit_on.key, [*declaration.required(), SPLIT_COLUMN]
     elif isinstance(declaration, Matrix):
@@ -111,6 +137,7 @@ def _view_columns(view: FeatureView, analysis: Analysis | None) -> list[str] | N
     conditions = next(iter(analysis.reads.values()), ()) if analysis else ()
     columns = [one.column for one in view.windowed if one.column is not None]
     columns += [column for _, column in view.selected or ()]
+    columns += [*view.identity, *filter(None, [view.until])]
     return [*_moment(view), *columns, *conditions]
 
 
@@ -142,7 +169,9 @@ def dependencies_of(declaration: Declaration, analysis: Analysis | None = None) 
 def _view_dependencies(view: FeatureView, analysis: Analysis | None) -> Dependencies | None:
     key, moment = view.inputs[0].key, _moment(view)
     if view.selected is not None:
-        return {**{name: {key: (name,)} for name in moment}, **{name: {key: (one,)} for name, one in view.selected}}
+        ends = (*moment, view.until) if view.until else ()  # when a row ends, another begins, of nulls
+        taken = {name: name for name in moment} | dict(view.selected)
+        return {name: {key: tuple(dict.fromkeys((one, *ends)))} for name, one in taken.items()}
     if any(one.where for one in view.windowed) and analysis is None:
         return None
     conditions = next(iter(analysis.reads.values()), ()) if analysis else ()
@@ -156,20 +185,43 @@ def _training_dependencies(training_set: TrainingSet) -> Dependencies | None:
     spine = training_set.spine.key
     found: dict[str, Reading] = {name: {spine: (name,)} for name in training_set.spine_columns()}
     found[SPLIT_COLUMN] = {spine: reading_of(training_set)[spine]}
-    time = [training_set.timestamp] if training_set.timestamp else []
-    for selection in training_set.selections:
-        features = selection.features()
-        if features is None:
+    for item in training_set.listed.items:
+        one = _on_demand_dependencies(item, training_set) if isinstance(item, OnDemand) else _joined(item, training_set)
+        if one is None:
             return None
-        asked = (*(column for column, _ in selection.keys), *time)
-        names = [name for _, name in features]
-        for output, name in features:
-            # Of rows with one key and time, all features together decide which is taken.
-            decide = [name] if selection.view.windowed else names
-            found[output] = {selection.view.key: (*_shown_moment(selection.view), *decide)}
-            before = found[output].get(spine, ())
-            found[output] = {**found[output], spine: (*(before or ()), *asked)}
+        found |= one
     return found
+
+
+def _joined(selection: FeatureSelection, training_set: TrainingSet) -> dict[str, Reading] | None:
+    """What can change each feature of one view in a training set."""
+    features = selection.features()
+    if features is None:
+        return None
+    spine, view = training_set.spine.key, selection.view
+    time = [training_set.timestamp] if training_set.timestamp else []
+    asked = (*(column for column, _ in selection.keys), *time)
+    names = [name for _, name in features]
+    found: dict[str, Reading] = {}
+    for output, name in features:
+        # Of rows with one key and time, all features together decide which is taken.
+        decide = [name] if view.windowed else names
+        moment = {view.key: (*_shown_moment(view), *decide)}
+        found[output] = {**moment, spine: (*moment.get(spine, ()), *asked)}
+    return found
+
+
+def _on_demand_dependencies(one: OnDemand, training_set: TrainingSet) -> dict[str, Reading] | None:
+    """What a function takes can change whatever it returns."""
+    names = one.feature_names()
+    parts = [_joined(selection, training_set) for selection in one.selections]
+    if names is None or None in parts:
+        return None
+    whole: dict[str, tuple[str, ...]] = {training_set.spine.key: tuple(request.name for request in one.requests)}
+    for reading in (reading for part in parts if part for reading in part.values()):
+        for key, columns in reading.items():
+            whole[key] = tuple(dict.fromkeys((*whole.get(key, ()), *(columns or ()))))
+    return dict.fromkeys(names, whole)
 
 
 def affected(dependencies: Dependencies | None, changed: Mapping[str, Collection[str] | None]) -> frozenset[str] | None:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from headrace.declarations.base import Declaration
+from headrace.declarations.index import Index
+from headrace.declarations.online import OnlineView
 from headrace.errors import SelectionError, UnknownAsset, closest, name_list
 from headrace.lineage.graph import Graph
 from headrace.lineage.kinds import kinds
@@ -13,6 +15,7 @@ from headrace.lineage.selection_words import Word, words_in
 
 ATTRIBUTES = ("key", "group", "kind", "tag", "owner")
 _FUNCTIONS = ("roots", "sinks")
+_KEPT_BESIDE = (Index.kind, OnlineView.kind)
 # What Dagster's webserver knows besides: it has no meaning before something ran, or none here.
 _DAGSTER_ONLY = frozenset(
     {"automation_type", "changed_in_branch", "code_location", "column", "column_tag", "is", "job", "partitions"}
@@ -43,11 +46,18 @@ def select(graph: Graph, selection: Sequence[str]) -> tuple[str, ...]:
 def keys_named(name: str, keys: Iterable[str]) -> list[str]:
     """The keys that a name may mean: the whole key, else what follows the first slash, else the last part (a stage).
 
+    What a view keeps beside it has the view's name, and is meant only where there is nothing else of that name.
+
     >>> keys_named("age_band", ["cascades/recommend", "cascades/recommend/age_band"])
     ['cascades/recommend/age_band']
+    >>> keys_named("activity", ["features/activity", "indexes/activity", "online/activity"])
+    ['features/activity']
     """
     known = list(keys)
-    whole = [key for key in known if key == name] or [key for key in known if key.partition("/")[2] == name]
+    if name in known:
+        return [name]
+    named = [key for key in known if key.partition("/")[2] == name]
+    whole = [key for key in named if key.partition("/")[0] not in _KEPT_BESIDE] or named
     return whole or [key for key in known if key.rpartition("/")[2] == name]
 
 

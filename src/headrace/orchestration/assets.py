@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 import dagster as dg
 
+from headrace.builder.governance import record_governance
 from headrace.builder.materialize import materialize
+from headrace.builder.online import Refill
 from headrace.builder.outcome import Outcome, Request
 from headrace.builder.project import Project
+from headrace.builder.services import publish_services
 from headrace.builder.views import refresh_views
 from headrace.declarations.base import Declaration, table_name
 from headrace.declarations.partitions import partitions_of
@@ -20,6 +23,7 @@ from headrace.orchestration.checks import asset_key, check_spec, failed, failure
 from headrace.orchestration.describe import description
 from headrace.orchestration.liveness import at_work
 from headrace.orchestration.metadata import STATE, metadata_of
+from headrace.orchestration.online import freshness, online_checks, refill, replayed
 from headrace.orchestration.partitions import asked, definition_of, dependency, retell, told
 
 FORCE_TAG = "headrace/force"
@@ -42,7 +46,7 @@ def asset_of(project: Project, declaration: Declaration) -> dg.AssetsDefinition:
         tags=dict(declaration.tags),
         description=description(declaration),
         code_version=code_version(project, declaration),
-        check_specs=[check_spec(declaration)],
+        check_specs=[check_spec(declaration), *online_checks(declaration)],
         metadata={"dagster/table_name": table_name(declaration.key)},
     )
     def compute(context: dg.AssetExecutionContext) -> Events:
@@ -63,15 +67,19 @@ def _run(context: dg.AssetExecutionContext, project: Project, declaration: Decla
     try:
         with at_work(project, context.run.run_id, declaration.key):
             outcome = materialize(project, declaration, request)
+            record_governance(project, [declaration.key])
+            filled = refill(project, declaration)
             if outcome.state != "fresh":
                 refresh_views(project)
+                for name, error in publish_services(project).items():
+                    context.log.error(f"{name} keeps its last description: {error}")
     except ValidationError as error:
         yield failed(declaration, error)
         raise _failure(error) from None
     except HeadraceError as error:
         raise _failure(error) from None
     context.log.info(_say(outcome))
-    yield result_of(project, declaration, outcome, labels)
+    yield result_of(project, declaration, outcome, labels, filled)
     if partitions_of(declaration):
         _tell_partitions(project, context.instance, declaration, outcome, labels)
     if outcome.state != "fresh":
@@ -81,16 +89,23 @@ def _run(context: dg.AssetExecutionContext, project: Project, declaration: Decla
 
 
 def result_of(
-    project: Project, declaration: Declaration, outcome: Outcome, labels: Sequence[str] | None = None
+    project: Project,
+    declaration: Declaration,
+    outcome: Outcome,
+    labels: Sequence[str] | None = None,
+    filled: Refill | None = None,
 ) -> dg.MaterializeResult[object]:
     """What Dagster is told of an asset that is current now, whether it had to be computed or not."""
+    key = declaration.key
+    replays = [replayed(key, filled.replays[key])] if filled is not None and key in filled.replays else []
+    changed = None if filled is None else filled.changed.get(key)
     only = outcome.manifest.partitions.get(labels[0]) if labels and len(labels) == 1 else None
     return dg.MaterializeResult(
         asset_key=asset_key(declaration.key),
         data_version=dg.DataVersion(only["digest"] if only else outcome.manifest.digest),
-        metadata=metadata_of(project, declaration, outcome),
+        metadata={**metadata_of(project, declaration, outcome, look=True), **freshness(project, declaration, changed)},
         tags={STATE: outcome.state},
-        check_results=[passed(declaration, outcome.manifest)],
+        check_results=[passed(declaration, outcome.manifest), *replays],
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 
+from headrace.builder.governance import check_governance
 from headrace.builder.project import Project, project_from
 from headrace.declarations.base import Declaration
 from headrace.orchestration.assets import asset_of
@@ -38,9 +39,11 @@ def definitions(
         executor: how runs are executed; by default in one process, which saves two seconds a step.
 
     Nothing is opened, read or built here but the declarations' code. Raises ProjectError outside a project and
-    DeclarationError for declarations that contradict each other.
+    DeclarationError for declarations that contradict each other, GovernanceError for those without the owners or tags
+    that the project requires.
     """
     project = _project(package)
+    check_governance(project)
     others = [*([_found_in(package)] if isinstance(package, ModuleType) else []), *([also] if also else [])]
     given = any(one.executor for one in others)
     own = dg.Definitions(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,19 @@ from headrace.builder.changes import stored
 from headrace.builder.lineages import lineage_of
 from headrace.builder.outcome import Outcome
 from headrace.builder.project import Project
+from headrace.builder.sensitivity import Sensitivity
 from headrace.declarations.base import Declaration, table_name
+from headrace.declarations.index import Index
+from headrace.declarations.online import OnlineView
 from headrace.declarations.transform import Transform
+from headrace.engine.online import IDENTITY, WHERE
 from headrace.engine.session import MAIN_TABLE
 from headrace.lineage.column_lineage import EVERY, Lineage
-from headrace.lineage.reads import SCHEMA
+from headrace.lineage.reads import SCHEMA, column_names
+from headrace.orchestration.catalogue import catalogue_metadata
 from headrace.orchestration.checks import say_check
 from headrace.orchestration.nouns import noun_metadata
+from headrace.orchestration.online import freshness
 from headrace.orchestration.preview import column_ranges, first_rows, pictures, preview
 from headrace.orchestration.tables import present, size, table
 from headrace.store.manifest import Manifest
@@ -30,11 +36,16 @@ _MOST_REASONS = 10
 _LONGEST_LIST = 300
 
 
-def metadata_of(project: Project, declaration: Declaration, outcome: Outcome) -> dict[str, Any]:
-    """Everything that a person wants to see of an asset's current version. Reads its manifest and a few rows."""
+def metadata_of(project: Project, declaration: Declaration, outcome: Outcome, *, look: bool = False) -> dict[str, Any]:
+    """Everything that a person wants to see of an asset's current version. Reads its manifest and a few rows.
+
+    Args:
+        look: whether statistics that are not known yet may be made: in a run, where nobody waits for them.
+    """
     manifest = outcome.manifest
     path = project.store.folder(manifest.asset, manifest.version) / MAIN_TABLE
     lineage = lineage_of(project, manifest)
+    hidden = Sensitivity(project).of(manifest)
     columns = {key: _columns(project, key, one["version"]) for key, one in manifest.inputs.items()}
     project.statements.save()
     return present(
@@ -45,19 +56,30 @@ def metadata_of(project: Project, declaration: Declaration, outcome: Outcome) ->
             "dagster/uri": path.as_uri(),
             "dagster/column_schema": _schema(declaration, manifest),
             "dagster/column_lineage": _column_lineage(lineage, columns),
+            **freshness(project, declaration),
             **noun_metadata(declaration, manifest, path),
-            **({} if isinstance(declaration, Transform) else _look(manifest, path)),
+            **({} if isinstance(declaration, Transform) else _look(declaration, manifest, path, hidden)),
+            "sensitive columns": _sensitive(hidden),
+            **catalogue_metadata(project, declaration, manifest, hidden, look=look),
             "column lineage": _lineage_table(lineage, [name for name, _ in manifest.columns]),
             "inputs": _inputs_table(manifest),
         }
     )
 
 
-def _look(manifest: Manifest, path: Path) -> dict[str, Any]:
+def _look(declaration: Declaration, manifest: Manifest, path: Path, hidden: Collection[str]) -> dict[str, Any]:
     """Some rows, pictures, and the range of each column (not of nested ones, whose parts are stored apart)."""
-    frame, ranges = first_rows(path), column_ranges(path)
-    columns = ({"column": name, "type": kind, **ranges[name]} for name, kind in manifest.columns if name in ranges)
+    frame = first_rows(path)
+    frame = frame.drop([name for name in frame.columns if name in hidden or _purpose(declaration, name)])
+    ranges = {name: one for name, one in column_ranges(path).items() if name not in hidden}
+    names = [(name, kind) for name, kind in manifest.columns if name in ranges and not _purpose(declaration, name)]
+    columns = ({"column": name, "type": kind, **ranges[name]} for name, kind in names)
     return {"preview": preview(frame), **pictures(frame), "columns": table(columns)}
+
+
+def _sensitive(hidden: Mapping[str, Sequence[str]]) -> dg.MetadataValue | None:
+    """The columns that are not shown, and which columns make them sensitive."""
+    return table({"column": name, "comes from": ", ".join(origins)} for name, origins in hidden.items())
 
 
 def _origin(outcome: Outcome) -> dict[str, Any]:
@@ -103,14 +125,24 @@ def _constraints(rules: Mapping[str, Any] | None) -> dg.TableColumnConstraints |
 
 
 def _role(declaration: Declaration, column: str) -> str | None:
-    """What a column is for, where the declaration says so."""
+    """What a column is for, where the declaration says so; of what is kept beside a view, the view's."""
+    saying = declaration.view if isinstance(declaration, OnlineView | Index) else declaration
     roles = {
-        "key": getattr(declaration, "keys", ()),
-        "event time": (getattr(declaration, "timestamp", None),),
-        "known since": (getattr(declaration, "created", None),),
-        "label": getattr(declaration, "labels", ()),
+        "key": getattr(saying, "keys", ()),
+        "event time": (getattr(saying, "timestamp", None),),
+        "known since": (getattr(saying, "created", None),),
+        "label": getattr(saying, "labels", ()),
     }
-    return ", ".join(role for role, names in roles.items() if column in names) or None
+    return ", ".join(role for role, names in roles.items() if column in names) or _purpose(declaration, column)
+
+
+def _purpose(declaration: Declaration, column: str) -> str | None:
+    """What a column of an online view is there for that nobody asked for; None for any other."""
+    if not isinstance(declaration, OnlineView):
+        return None
+    if column.startswith(WHERE):
+        return "whether this event counts where a feature says `where`"
+    return "which event this is, so that a pushed correction replaces it" if column == IDENTITY else None
 
 
 def _column_lineage(lineage: Lineage, columns: Mapping[str, Sequence[str]]) -> dg.TableColumnLineage | None:
@@ -170,5 +202,5 @@ def _inputs_table(manifest: Manifest) -> dg.MetadataValue | None:
 def _reads(reads: Sequence[str] | None) -> str:
     if reads is None:
         return "every column"
-    names = ", ".join(name for name in reads if name != SCHEMA)
+    names = ", ".join(column_names(tuple(reads)) or ())
     return f"{names or 'the number of its rows'}{', and the names and types of all' if SCHEMA in reads else ''}"

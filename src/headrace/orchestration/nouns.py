@@ -14,6 +14,7 @@ from headrace.declarations.base import Declaration
 from headrace.declarations.cascade import Cascade, CascadeStage
 from headrace.declarations.feature_view import FeatureView
 from headrace.declarations.matrix import Matrix
+from headrace.declarations.online import OnlineView
 from headrace.declarations.source import Source
 from headrace.declarations.split import SPLITS
 from headrace.declarations.training_set import SPLIT_COLUMN, TrainingSet
@@ -40,6 +41,8 @@ def noun_metadata(declaration: Declaration, manifest: Manifest, path: Path) -> d
     if isinstance(declaration, Matrix):
         blocks = manifest.details.get("blocks", {})
         return {"blocks": table({"block": name, **_listed(facts)} for name, facts in blocks.items())}
+    if isinstance(declaration, OnlineView):
+        return _online(declaration.view, manifest)
     if isinstance(declaration, CascadeStage):
         return _stage(manifest, path)
     return _cascade(manifest) if isinstance(declaration, Cascade) else {}
@@ -59,22 +62,28 @@ def _listed(facts: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _feature_view(view: FeatureView, manifest: Manifest) -> dict[str, Any]:
-    windowed = (
-        {
-            "feature": one.name,
-            "function": one.function,
-            "column": one.column or "",
-            "window": one.window or view.ttl or "for ever",
-            "where": one.where or "",
-        }
-        for one in view.windowed
-    )
     sql = view.derivation.sql if view.derivation else None
     return {
-        "features": table(windowed),
+        "features": table(_windowed(view)),
         "events": manifest.details.get("events"),
         "sql": dg.MetadataValue.md(f"```sql\n{sql}\n```") if sql else None,
     }
+
+
+def _windowed(view: FeatureView) -> Iterator[dict[str, object]]:
+    conditional = any(one.where for one in view.windowed)
+    for one in view.windowed:
+        window = one.window or view.ttl or "for ever"
+        facts = {"function": one.function, "column": one.column or "", "window": window}
+        yield {"feature": one.name, **facts, **({"where": one.where or ""} if conditional else {})}
+
+
+def _online(view: FeatureView, manifest: Manifest) -> dict[str, Any]:
+    """What is answered, which for windows is not what is stored."""
+    known = {str(one["feature"]): one for one in _windowed(view)}
+    served = manifest.details.get("online", {}).get("features", ())
+    rows = ({"feature": name, "type": kind, **known.get(name, {})} for name, kind in served)
+    return {"served features": table(rows)}
 
 
 def _training_set(training_set: TrainingSet, manifest: Manifest, path: Path) -> dict[str, Any]:

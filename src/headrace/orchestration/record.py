@@ -18,6 +18,7 @@ from headrace.builder.project import Project
 from headrace.orchestration.agreement import agree, agrees, last_tags, materialization
 from headrace.orchestration.checks import SCHEMA, asset_key, failed, passed
 from headrace.orchestration.instance import instance_for
+from headrace.orchestration.online import REPLAY, replayed
 from headrace.orchestration.partitions import retell, told
 
 Events = Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]
@@ -37,7 +38,10 @@ def record_build(project: Project, report: Report) -> None:
             if key in made and (made[key].state != "fresh" or key in stale):
                 for event in _events(project, instance, made[key], made):
                     instance.report_runless_asset_event(event)
-        for key, error in report.failed.items():
+        for key, one in report.replays.items():
+            instance.report_runless_asset_event(_evaluation(key, replayed(key, one)))
+        for key in report.failed.keys() & project.graph.nodes.keys():  # the rest is no asset: a service
+            error = report.failed[key]
             instance.report_runless_asset_event(_evaluation(key, failed(project.graph.nodes[key], error)))
         agree(project, instance, [key for key, one in made.items() if one.state != "fresh"], apart=made)
         retell(project, instance, report.outcomes)
@@ -67,10 +71,10 @@ def _events(project: Project, instance: dg.DagsterInstance, outcome: Outcome, ma
 def _evaluation(key: str, result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
     return dg.AssetCheckEvaluation(
         asset_key=asset_key(key),
-        check_name=SCHEMA,
+        check_name=result.check_name or SCHEMA,
         passed=result.passed,
         metadata=result.metadata,
         severity=result.severity,
         description=result.description,
-        blocking=True,
+        blocking=result.check_name != REPLAY,
     )

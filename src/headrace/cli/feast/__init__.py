@@ -1,0 +1,1 @@
+"""Reading a Feast repository, and writing what it declares as Headrace declarations."""

@@ -1,0 +1,1 @@
+"""HTTP: feature services behind `POST /features/{service}`."""

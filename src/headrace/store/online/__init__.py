@@ -1,0 +1,1 @@
+"""The online store: what each entity's features are now, read in microseconds."""
