@@ -22,7 +22,7 @@ demo: $(READY)  ## make the shop's raw data and build everything, from raw files
 	$(BIN)/python -m headrace.cli.demo
 
 test: $(READY)  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(READY)  ## check style
 	$(BIN)/ruff check .
