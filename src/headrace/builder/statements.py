@@ -30,7 +30,7 @@ _STAR = re.compile(
     r"(\bselect|\bdistinct|\ball|,|\.|(?<!\bcount)\()\s*\*|\bcolumns\b|(^|[(;]|\ball|\bname|\bunion|\bexcept|\bintersect)\s*(from|table)\b",
     re.IGNORECASE,
 )
-_ANALYSIS = 3  # raise it when what an analysis finds changes
+_ANALYSIS = 4  # raise it when what an analysis finds changes
 
 
 @dataclass(frozen=True)
@@ -146,12 +146,13 @@ class Statements:
     def _ask_reads(self, asked: _Asked) -> dict[str, Any] | None:
         import duckdb
 
-        from headrace.engine.sql_columns import sql_reads
+        from headrace.engine.sql_columns import sql_columns
 
         given = asked.given()
         try:
             with self._lock:  # the planner makes the tables of one statement at a time
-                reads = sql_reads(asked.sql, given, order=asked.order, connection=self._planner)
+                # Of the whole statement and of each column: one plan alone may scan less than another, see there.
+                reads = sql_columns(asked.sql, given, order=asked.order, connection=self._planner).reads
                 whole = self._taken_whole(asked.sql, given, reads)
         except duckdb.Error:
             return None  # it is refused when it runs, with DuckDB's own words

@@ -118,17 +118,6 @@ def sql_columns(
         connection.rollback()
 
 
-def sql_reads(
-    sql: str, tables: Tables, *, order: Mapping[str, Sequence[str]], connection: duckdb.DuckDBPyConnection
-) -> Columns:
-    """The `reads` of `sql_columns` alone, from one plan instead of one for each column of the result.
-
-    Args:
-        connection: from `planner`.
-    """
-    return _reads_and_names(sql, tables, connection, order)[0]
-
-
 def takes_whole(sql: str, tables: Tables, table: str, connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether a statement takes whatever columns `table` has, as `*` does, or shows the order they have.
 
@@ -148,13 +137,11 @@ def takes_whole(sql: str, tables: Tables, table: str, connection: duckdb.DuckDBP
         return True  # one more was one too many, as for `select * from a union select x from b`
 
 
-def _reads_and_names(
-    sql: str, tables: Tables, connection: duckdb.DuckDBPyConnection, order: Mapping[str, Sequence[str]] | None = None
-) -> tuple[Columns, list[str]]:
+def _reads_and_names(sql: str, tables: Tables, connection: duckdb.DuckDBPyConnection) -> tuple[Columns, list[str]]:
     connection.begin()
     try:
         _create(connection, tables)
-        return _SqlPlans(connection, sql, tables, order or {}).reads_and_names()
+        return _SqlPlans(connection, sql, tables, {}).reads_and_names()
     finally:
         connection.rollback()
 
